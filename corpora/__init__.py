@@ -1,0 +1,1 @@
+"""Measuring: sample notes with gold codes, loaders for outside corpora, metrics, baselines and the benchmark."""

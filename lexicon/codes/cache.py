@@ -1,0 +1,80 @@
+"""Files compiled once and loaded fast: written atomically, rebuilt when the source or the code changes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import srsly
+from platformdirs import user_cache_dir, user_data_dir
+
+from lexicon.errors import EditionError
+
+
+def cache_folder() -> Path:
+    """Folder of compiled files: ``THERACODE_CACHE_DIR`` or the user's cache folder."""
+    return Path(os.environ.get("THERACODE_CACHE_DIR") or user_cache_dir("theracode"))
+
+
+def data_folder() -> Path:
+    """Folder of what the user brings and saves: ``THERACODE_DATA_DIR`` or the user's data folder."""
+    return Path(os.environ.get("THERACODE_DATA_DIR") or user_data_dir("theracode"))
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load_compiled(name: str, key: str) -> Any | None:
+    """The object stored under ``name`` if it was compiled for ``key``, else None. A damaged file counts as absent."""
+    path = cache_folder() / f"{name}-{key[:16]}.msgpack"
+    try:
+        stored = srsly.msgpack_loads(path.read_bytes())
+    except Exception:  # noqa: BLE001 - whatever is wrong with a cache file, the remedy is to build it again
+        return None
+    if not isinstance(stored, dict) or stored.get("key") != key:
+        return None
+    return stored["value"]
+
+
+def store_compiled(name: str, key: str, value: Any) -> bool:
+    """Store an object atomically. Returns False where the folder cannot be written; the caller goes on without."""
+    content = srsly.msgpack_dumps({"key": key, "value": value})
+    try:
+        write_atomically(cache_folder() / f"{name}-{key[:16]}.msgpack", content)
+    except OSError:
+        return False
+    return True
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new one, never a part (also after a crash).
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be made or written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def require(value: Any | None, message: str) -> Any:
+    """``value``, or an EditionError with ``message`` where it is None."""
+    if value is None:
+        raise EditionError(message)
+    return value

@@ -1,0 +1,192 @@
+"""Code titles read by the same eyes as notes: every leaf of an edition as a set of facets.
+
+A facet is what a finding has too: sites, side, qualifiers (complete, displaced, with radiculopathy, ...) and the
+residual words that no table explains. Matching a note is then facet against facet, so every billable code can be
+reached, and a side is never read off a digit (DOMAIN: only 77 % of the right-sided codes end in 1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lexicon.codes.cache import load_compiled, store_compiled
+from lexicon.codes.edition import Edition
+from lexicon.normal import phrase
+from lexicon.tables import tables_digest
+from lexicon.vocabulary import QUALIFIER, SITE, Vocabulary, load_vocabulary, scan
+
+SIDE_WORDS = {"right": "right", "left": "left", "bilateral": "bilateral"}
+STOP_WORDS = frozenset(
+    "a an and the of in on at to or with without for from by due as not is are be this that into other than part any s , ; : ( ) [ ] / . & site side".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFacets:
+    """What the title of one leaf says.
+
+    Attributes
+    ----------
+    code : str
+        The leaf (a stem where a 7th character is needed).
+    sites : tuple of str
+        Most specific sites of the title; a site that is part of another named one stands for both.
+    side : str
+        right, left, bilateral, ``unspecified`` (sided siblings exist), or empty when the code has no side.
+    dominance : str
+        dominant, nondominant, unspecified or empty.
+    qualifiers : frozenset of str
+    residual : frozenset of str
+        Normal forms of the words that no site, side or qualifier explains.
+    words : frozenset of str
+        All content words of the title.
+    """
+
+    code: str
+    sites: tuple[str, ...]
+    side: str
+    dominance: str
+    qualifiers: frozenset[str]
+    residual: frozenset[str]
+    words: frozenset[str]
+
+
+class FacetIndex:
+    """Facets of all leaves of an edition, and for each stem the leaves below it by site."""
+
+    def __init__(self, edition: Edition, rows: list[CodeFacets], vocabulary: Vocabulary) -> None:
+        self.edition = edition
+        self.vocabulary = vocabulary
+        self._by_code = {row.code: row for row in rows}
+        self._below: dict[str, list[CodeFacets]] = {}
+        self._sited: dict[str, dict[str, list[CodeFacets]]] = {}
+
+    def __getitem__(self, leaf: str) -> CodeFacets:
+        return self._by_code[leaf]
+
+    def __contains__(self, leaf: str) -> bool:
+        return leaf in self._by_code
+
+    def __len__(self) -> int:
+        return len(self._by_code)
+
+    def below(self, stem: str) -> list[CodeFacets]:
+        """Facets of the leaves below a stem, in the order of codes; empty if this edition has none."""
+        rows = self._below.get(stem)
+        if rows is None:
+            rows = [self._by_code[leaf] for leaf in self.edition.leaves_below(stem)]
+            self._below[stem] = rows
+        return rows
+
+    def at_sites(self, stem: str, sites: Iterable[str]) -> list[CodeFacets]:
+        """Leaves below a stem that could hold a finding at ``sites``: same site, a wider one, a part of it, or none."""
+        table = self._sited.get(stem)
+        if table is None:
+            table = {}
+            for row in self.below(stem):
+                for site in row.sites or ("",):
+                    table.setdefault(site, []).append(row)
+            self._sited[stem] = table
+        wanted: dict[str, CodeFacets] = {}
+        names: set[str] = {""}
+        for site in sites:
+            names.update(self.vocabulary.lineage(site))
+        for name in sorted(names):
+            for row in table.get(name, ()):
+                wanted[row.code] = row
+        own = set(sites)
+        for name, rows in table.items():
+            if name and not own.isdisjoint(self.vocabulary.lineage(name)):
+                for row in rows:
+                    wanted[row.code] = row
+        return [wanted[code] for code in sorted(wanted)]
+
+
+def title_facets(title: str, vocabulary: Vocabulary) -> tuple[tuple[str, ...], str, str, frozenset[str], frozenset[str], frozenset[str]]:
+    """Sites, side, dominance, qualifiers, residual and words of one title.
+
+    The side is ``unspecified?`` where the title says "unspecified": only its siblings tell whether that means the side.
+    """
+    words = list(phrase(title))
+    sides = [SIDE_WORDS[word] for word in words if word in SIDE_WORDS]
+    side = sides[0] if len(set(sides)) == 1 else ("bilateral" if len(set(sides)) > 1 else "")
+    dominance = ""
+    if "dominant" in words:
+        position = words.index("dominant")
+        dominance = "nondominant" if position and words[position - 1] == "non" else "dominant"
+    elif "nondominant" in words:
+        dominance = "nondominant"
+    if not side and "unspecified" in words:
+        side = "unspecified?"
+    bare = [word for word in words if word not in SIDE_WORDS and word != "unspecified"]
+    covered: set[int] = set()
+    sites: list[str] = []
+    for start, end, _, value in scan(vocabulary.trie, bare, frozenset({SITE})):
+        covered.update(range(start, end))
+        sites.append(value)
+    qualifiers: set[str] = set()
+    for start, end, _, value in scan(vocabulary.trie, words, frozenset({QUALIFIER})):
+        qualifiers.add(value)
+        qualified = set(words[start:end])
+        covered.update(i for i, word in enumerate(bare) if word in qualified)
+    specific = [
+        site
+        for site in dict.fromkeys(sites)
+        if not any(other != site and site in vocabulary.lineage(other) for other in sites)
+    ]
+    content = frozenset(word for word in words if word not in STOP_WORDS)
+    residual = frozenset(
+        word
+        for i, word in enumerate(bare)
+        if i not in covered and word not in STOP_WORDS and word not in {"dominant", "non", "nondominant", "affecting"}
+    )
+    return tuple(specific), side, dominance, frozenset(qualifiers), residual, content
+
+
+def _compile(edition: Edition, vocabulary: Vocabulary) -> list[CodeFacets]:
+    leaves = edition.leaves
+    titles = {leaf: edition.title(leaf) for leaf in leaves}
+    sided = {" ".join(phrase(title)) for title in titles.values()}
+    rows = []
+    for leaf in leaves:
+        sites, side, dominance, qualifiers, residual, words = title_facets(titles[leaf], vocabulary)
+        if side == "unspecified?":
+            flat = " ".join(phrase(titles[leaf]))
+            side = "unspecified" if _has_sided_twin(flat, sided) else ""
+        if dominance == "" and side == "unspecified" and "hemiplegia" in residual:
+            dominance = "unspecified"
+        rows.append(CodeFacets(leaf, sites, side, dominance, qualifiers, residual, words))
+    return rows
+
+
+def _has_sided_twin(flat: str, titles: set[str]) -> bool:
+    parts = flat.split("unspecified")
+    for index in range(1, len(parts)):
+        head, tail = "unspecified".join(parts[:index]), "unspecified".join(parts[index:])
+        if f"{head}right{tail}" in titles or f"{head}left{tail}" in titles or f"{head}right dominant{tail}" in titles:
+            return True
+    return False
+
+
+@lru_cache(maxsize=4)
+def load_facets(edition: Edition) -> FacetIndex:
+    """The facets of an edition, compiled once and cached in a file."""
+    vocabulary = load_vocabulary()
+    key = hashlib.sha256(f"{tables_digest()}{edition.name}{len(edition.leaves)}".encode()).hexdigest()
+    name = f"facets-{edition.name}"
+    stored = load_compiled(name, key)
+    if stored is None:
+        rows = _compile(edition, vocabulary)
+        store_compiled(
+            name, key,
+            [[r.code, list(r.sites), r.side, r.dominance, sorted(r.qualifiers), sorted(r.residual), sorted(r.words)] for r in rows],
+        )
+    else:
+        rows = [
+            CodeFacets(code, tuple(sites), side, dominance, frozenset(qualifiers), frozenset(residual), frozenset(words))
+            for code, sites, side, dominance, qualifiers, residual, words in stored
+        ]
+    return FacetIndex(edition, rows, vocabulary)

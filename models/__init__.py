@@ -1,0 +1,1 @@
+"""Deciding: candidates, specificity, ranking and rules turn findings into a coding."""

@@ -1,0 +1,112 @@
+"""Candidate codes of a problem: by facets within the stems of its concept, and by text where no concept was read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lexicon.codes.edition import Edition
+from lexicon.facets import CodeFacets, FacetIndex, load_facets
+from lexicon.normal import phrase
+from lexicon.vocabulary import Vocabulary
+from models.problems import Problem
+from models.specificity import Fit, fit
+
+PER_PROBLEM = 4
+WIDE_STEM = 400  # stems with more leaves are searched by site only
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A leaf proposed for a problem."""
+
+    leaf: str
+    problem: Problem
+    fit: Fit
+    place: int
+    margin: float
+    source: str = "facets"
+    score: float = 0.0
+    also: list[str] = field(default_factory=list)
+
+
+class CandidateFinder:
+    """Proposes leaves for problems in one edition."""
+
+    def __init__(self, edition: Edition, vocabulary: Vocabulary) -> None:
+        self.edition = edition
+        self.vocabulary = vocabulary
+        self.facets: FacetIndex = load_facets(edition)
+        self._stem_words: dict[str, frozenset[str]] = {}
+
+    def _words_of_stem(self, stem: str) -> frozenset[str]:
+        words = self._stem_words.get(stem)
+        if words is None:
+            words = frozenset(phrase(self.edition.title(stem))) if stem in self.edition else frozenset()
+            self._stem_words[stem] = words
+        return words
+
+    def candidates(self, problem: Problem, handedness: str = "") -> list[Candidate]:
+        """Leaves for one problem, best first; two where a bilateral problem has no bilateral code (I.B.13)."""
+        fits = self._fits(problem, handedness)
+        if not fits:
+            return []
+        if problem.side == "bilateral":
+            return self._both_sides(problem, fits)
+        fits.sort(key=lambda f: (-round(f.score, 6), f.leaf))
+        best = fits[0].score
+        second = fits[1].score if len(fits) > 1 else best - 2
+        result = []
+        for place, item in enumerate(fits[:PER_PROBLEM]):
+            margin = best - second if place == 0 else item.score - best
+            result.append(Candidate(item.leaf, problem, item, place, margin))
+        return result
+
+    def _fits(self, problem: Problem, handedness: str) -> list[Fit]:
+        concept = self.vocabulary.concepts[problem.concept]
+        rows: dict[str, tuple[int, str, CodeFacets]] = {}
+        for rank, stem in enumerate(problem.stems or concept.codes):
+            leaves = self.facets.below(stem)
+            if problem.sites or len(leaves) > WIDE_STEM:
+                leaves = self.facets.at_sites(stem, problem.sites)
+            for row in leaves:
+                rows.setdefault(row.code, (rank, stem, row))
+        term_words = frozenset(word for mention in problem.mentions[:4] for word in phrase(mention.text))
+        return [
+            fit(
+                row,
+                concept=concept,
+                sites=problem.sites,
+                side=problem.side,
+                qualifiers=problem.qualifiers,
+                context=problem.context,
+                acuity=problem.acuity,
+                stem_rank=rank,
+                stem_words=self._words_of_stem(stem),
+                vocabulary=self.vocabulary,
+                term_words=term_words,
+                handedness=handedness,
+            )
+            for rank, stem, row in rows.values()
+        ]
+
+    def _both_sides(self, problem: Problem, fits: list[Fit]) -> list[Candidate]:
+        by_side: dict[str, list[Fit]] = {}
+        for item in sorted(fits, key=lambda f: (-round(f.score, 6), f.leaf)):
+            by_side.setdefault(self.facets[item.leaf].side, []).append(item)
+        whole = [*by_side.get("bilateral", [])[:1], *by_side.get("", [])[:1]]
+        halves = [by_side["right"][0], by_side["left"][0]] if by_side.get("right") and by_side.get("left") else []
+        open_side = by_side.get("unspecified", [])[:1]
+        best_whole = max(whole, key=lambda f: f.score, default=None)
+        if best_whole is not None and (not halves or best_whole.score >= halves[0].score - 0.05):
+            chosen = [best_whole]
+        elif halves:
+            chosen = halves
+        else:
+            chosen = open_side
+        result = []
+        for item in chosen:
+            result.append(Candidate(item.leaf, problem, item, 0, 1.0))
+        for item in [*whole, *halves, *open_side]:
+            if all(item.leaf != c.leaf for c in result) and len(result) < PER_PROBLEM:
+                result.append(Candidate(item.leaf, problem, item, len(result), item.score - chosen[0].score if chosen else 0.0))
+        return result

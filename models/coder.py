@@ -1,0 +1,174 @@
+"""The coder: one note in, one coding out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+
+from lexicon.codes.edition import Edition
+from lexicon.codes.registry import edition_for, load_edition
+from lexicon.errors import InputError
+from lexicon.vocabulary import Vocabulary, load_vocabulary
+from models.candidates import CandidateFinder
+from models.coding import Coding, Evidence, Note, Role, RuleVerdict, Suggestion
+from models.combine import Combiner
+from models.derive import Deriver
+from models.options import Option, Proposer
+from models.problems import problems_of
+from models.ranker import TransparentRanker
+from models.retrieval import load_titles
+from models.rules import decide
+from models.rules.encounter import encounter_of
+from nlp.pipeline import Reader
+
+MAX_CHARACTERS = 1_100_000
+TOP = 20
+
+
+@dataclass(slots=True)
+class _Engine:
+    edition: Edition
+    proposer: Proposer
+
+
+class Coder:
+    """Suggests codes for notes. Make it once with :func:`load`; it is safe to use for many notes.
+
+    Examples
+    --------
+    >>> coder = load()
+    >>> coding = coder.suggest("R knee OA.", date_of_service=date(2026, 3, 14))
+    >>> coding.sequence
+    ['M17.11']
+    """
+
+    def __init__(self) -> None:
+        self.vocabulary: Vocabulary = load_vocabulary()
+        self.reader = Reader()
+        self.combiner = Combiner(self.vocabulary)
+        self.deriver = Deriver(self.vocabulary)
+        self.ranker = TransparentRanker()
+        self._engines: dict[str, _Engine] = {}
+
+    def _engine(self, name: str) -> _Engine:
+        engine = self._engines.get(name)
+        if engine is None:
+            edition = load_edition(name)
+            finder = CandidateFinder(edition, self.vocabulary)
+            engine = _Engine(edition, Proposer(edition, self.vocabulary, finder, load_titles(edition)))
+            self._engines[name] = engine
+        return engine
+
+    def suggest(
+        self,
+        note: Note | str,
+        *,
+        date_of_service: date | None = None,
+        encounter: str = "auto",
+        top: int = TOP,
+    ) -> Coding:
+        """Code one note.
+
+        Parameters
+        ----------
+        note : Note or str
+            The note; a plain text takes the other arguments.
+        date_of_service : date, optional
+            Chooses the edition when ``note`` is a text; today if omitted.
+        encounter : str
+            ``auto``, ``initial``, ``subsequent`` or ``sequela`` when ``note`` is a text.
+        top : int
+            How many suggestions at most.
+
+        Returns
+        -------
+        Coding
+
+        Raises
+        ------
+        InputError
+            If the text is longer than about one million characters.
+        """
+        if isinstance(note, str):
+            note = Note(text=note, date_of_service=date_of_service, encounter=encounter)  # type: ignore[arg-type]
+        if len(note.text) > MAX_CHARACTERS:
+            raise InputError(f"the note has {len(note.text)} characters; theracode reads up to {MAX_CHARACTERS}")
+        day = note.date_of_service or date.today()
+        info, warning = edition_for(day)
+        engine = self._engine(info.name)
+        notices = [warning] if warning else []
+        reading = self.reader.read(note.text)
+        phase, phase_reason = encounter_of(reading, note.encounter)
+        problems = self.combiner.combine(problems_of(reading, self.vocabulary))
+        problems = self.deriver.derive(problems, phase)
+        handedness = note.dominance or reading.dominance
+        options = engine.proposer.options(problems, reading, phase, handedness)
+        decide.mark_explained(options, self.vocabulary)
+        self.ranker.score(options)
+        verdict = decide.decide(
+            options,
+            problems=problems,
+            reading=reading,
+            edition=engine.edition,
+            vocabulary=self.vocabulary,
+            threshold=self.ranker.threshold,
+            note=note,
+            phase_reason=phase_reason,
+        )
+        suggestions = [
+            Suggestion(
+                rank=rank,
+                code=item.option.code,
+                title=item.option.title,
+                probability=round(item.option.probability, 4),
+                status=item.status,
+                role=role_of(item.option),
+                evidence=[Evidence(start=s, end=e, text=note.text[s:e]) for s, e in item.option.evidence],
+                reasons=item.option.reasons,
+                rule=item.rule,
+            )
+            for rank, item in enumerate(verdict.items[:top], start=1)
+        ]
+        shown = {s.code for s in suggestions}
+        return Coding(
+            id=note.id,
+            edition=info.name,
+            date_of_service=day,
+            encounter=phase,  # type: ignore[arg-type]
+            suggestions=suggestions,
+            sequence=[code for code in verdict.sequence if code in shown],
+            notices=[*notices, *verdict.notices],
+            questions=verdict.questions,
+        )
+
+    def pipe(self, notes: Iterable[Note], *, workers: int = 1) -> Iterator[Coding]:
+        """Code many notes, in order."""
+        for note in notes:
+            yield self.suggest(note)
+
+
+def role_of(option: Option) -> Role:
+    """The role that the code plays on a claim."""
+    code = option.code
+    if code[0] in "VWXY":
+        return "external"
+    if code[0] in "ST" and code < "T36":
+        return "injury"
+    if code.startswith(("Z47", "Z48", "Z51", "Z44", "Z46")):
+        return "aftercare"
+    if code[0] == "Z":
+        return "status"
+    if code[0] == "R" or code.startswith(("M25.5", "M25.6", "M79.6", "M54.2", "M54.5", "M54.6", "M62.81", "M25.4")):
+        return "symptom"
+    return "diagnosis"
+
+
+@lru_cache(maxsize=1)
+def load() -> Coder:
+    """The coder of this installation; compiled lexicon and ranker are loaded once per process."""
+    return Coder()
+
+
+__all__ = ["Coder", "RuleVerdict", "load"]

@@ -1,0 +1,123 @@
+"""Problems that follow from others: deficits after a stroke, aftercare after a procedure, symptoms of a suspicion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lexicon.tables import read_table
+from lexicon.vocabulary import Vocabulary
+from models.problems import Problem
+
+# Stroke concepts and the I69 subcategory of their sequelae. Stroke NOS goes to I69.3 (inclusion "Sequelae of stroke NOS").
+STROKE_SUBCATEGORY = {
+    "stroke_infarction": "I69.3",
+    "stroke_hemorrhage": "I69.1",
+    "stroke_subarachnoid": "I69.0",
+    "stroke_other_intracranial": "I69.2",
+    "stroke_unspecified": "I69.3",
+    "history_of_stroke": "I69.3",
+    "stroke_sequela_unspecified": "I69.3",
+}
+_PAST_SECTIONS = frozenset({"past_history", "surgical_history", "social_history", "medications", "prior_level", "allergies"})
+
+
+class Deriver:
+    """Adds derived problems; what they replace is marked, so that it is shown as blocked and never reported."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self._sequelae: dict[str, list[str]] = {}
+        for row in read_table("stroke_sequelae.tsv"):
+            self._sequelae.setdefault(row["concept"], []).append(row["suffix"])
+
+    def derive(self, problems: list[Problem], encounter: str) -> list[Problem]:
+        """Apply all derivations, in a fixed order."""
+        problems = self._stroke(problems, encounter)
+        return self._aftercare(problems)
+
+    # ---------------------------------------------------------------- stroke (I.C.9.d)
+
+    def _stroke(self, problems: list[Problem], encounter: str) -> list[Problem]:
+        strokes = [p for p in problems if p.concept in STROKE_SUBCATEGORY and p.assertion in {"present", "historical"}]
+        if not strokes or encounter == "initial":
+            return problems
+        strokes.sort(key=lambda p: (p.concept in {"stroke_unspecified", "history_of_stroke", "stroke_sequela_unspecified"}, -p.weight))
+        subcategory = STROKE_SUBCATEGORY[strokes[0].concept]
+        result: list[Problem] = []
+        deficits = 0
+        stroke_ids = {id(p) for p in strokes}
+        for problem in problems:
+            if id(problem) in stroke_ids:
+                continue
+            suffixes = self._sequelae.get(problem.concept)
+            specific = [s for s in suffixes or () if s != "98"]
+            if problem.assertion == "present" and specific:
+                deficits += 1
+                side = problem.side
+                if side == "unspecified" and suffixes and suffixes[0][0] in "345":
+                    side = next((s.side for s in strokes if s.side in {"right", "left"} and "hemi" in " ".join(s.context)), side)
+                result.append(
+                    replace(
+                        problem,
+                        side=side,
+                        stems=tuple(f"{subcategory}{suffix}" for suffix in specific),
+                        derived=f"{problem.concept} after {strokes[0].concept}",
+                        kind="diagnosis",
+                    )
+                )
+                result.append(replace(problem, replaced_by="stroke"))
+            else:
+                result.append(problem)
+        for stroke in strokes:
+            if deficits:
+                result.append(replace(stroke, replaced_by="stroke"))
+            elif stroke.concept == "history_of_stroke" or stroke.assertion == "historical":
+                result.append(replace(stroke, stems=("Z86.73",), kind="status"))
+            else:
+                result.append(replace(stroke, stems=(f"{subcategory}98", f"{subcategory}0"), derived="stroke in rehabilitation"))
+        return result
+
+    # ---------------------------------------------------------------- aftercare (I.C.21.c.7, II.K)
+
+    def _aftercare(self, problems: list[Problem]) -> list[Problem]:
+        """After a joint replacement Z47.1 stands first, unless it was done for an injury; the replaced joint's
+        arthritis is gone and no longer coded."""
+        result = list(problems)
+        injuries = [p for p in problems if p.kind == "injury" and p.assertion == "present"]
+        aftercare_added = False
+        for procedure in problems:
+            if procedure.kind != "procedure" or procedure.assertion not in {"present", "historical"}:
+                continue
+            replaced_joint = any(code.startswith("Z96.6") for code in self.vocabulary.concepts[procedure.concept].codes[:1])
+            if not replaced_joint:
+                continue
+            treated = any(m.section not in _PAST_SECTIONS for m in procedure.mentions)
+            injured = any(self._related(i, procedure) for i in injuries)
+            if treated and not injured and not aftercare_added and "aftercare_joint_replacement" in self.vocabulary.concepts:
+                aftercare_added = True
+                result.append(
+                    replace(
+                        procedure,
+                        concept="aftercare_joint_replacement",
+                        kind="aftercare",
+                        sites=(),
+                        side="unspecified",
+                        assertion="present",
+                        derived=f"{procedure.concept} in rehabilitation",
+                    )
+                )
+            for index, problem in enumerate(result):
+                if (
+                    problem.concept.startswith(("osteoarthritis", "arthritis"))
+                    and problem.assertion == "present"
+                    and not problem.replaced_by
+                    and self._related(problem, procedure)
+                    and (problem.side == procedure.side or "unspecified" in {problem.side, procedure.side})
+                ):
+                    result[index] = replace(problem, replaced_by="joint_replaced")
+        return result
+
+    def _related(self, first: Problem, second: Problem) -> bool:
+        return not first.sites or not second.sites or any(
+            self.vocabulary.related(a, b) for a in first.sites for b in second.sites
+        )

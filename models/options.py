@@ -1,0 +1,295 @@
+"""Options: billable codes proposed for a note, each with the problem behind it and its named features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import log1p
+
+from lexicon.codes.edition import Edition
+from lexicon.vocabulary import Vocabulary
+from models.candidates import CandidateFinder
+from models.problems import DECISIVE, Problem
+from models.retrieval import TitleIndex
+from models.specificity import Fit, seventh_character
+from nlp.finding import CueUse, Finding, Reading
+
+CODED_KINDS = frozenset({"diagnosis", "symptom", "injury", "procedure", "status", "aftercare"})
+STATUS_KINDS = frozenset({"procedure", "status", "aftercare"})
+TEXT_FLOOR = 0.5
+TEXT_TOP = 3
+
+_SECTIONS = {
+    "in_diagnosis": {"diagnosis", "treatment_diagnosis"},
+    "in_medical_diagnosis": {"medical_diagnosis"},
+    "in_assessment": {"assessment"},
+    "in_chief_complaint": {"chief_complaint"},
+    "in_subjective": {"subjective", "history_present"},
+    "in_objective": {"objective", "measurements"},
+    "in_imaging": {"imaging"},
+    "in_past": {"past_history", "surgical_history", "prior_level", "social_history", "medications"},
+    "in_plan": {"plan", "interventions", "goals", "education", "billing", "precautions"},
+    "in_other": {"other", "header", "review_of_systems"},
+}
+_CHAPTERS = "MSRZGIFNT"
+
+
+@dataclass(slots=True)
+class Option:
+    """One billable code proposed for the note.
+
+    Attributes
+    ----------
+    code, leaf : str
+        The reportable code and the leaf it was built from.
+    problem : Problem or None
+        None where the code comes from text retrieval or was written by the author.
+    features : dict
+        Named numbers for the ranker; the explanation shows them.
+    reasons : list of str
+        Why this side, site, 7th character.
+    """
+
+    code: str
+    leaf: str
+    title: str
+    problem: Problem | None
+    place: int
+    source: str
+    features: dict[str, float] = field(default_factory=dict)
+    evidence: list[tuple[int, int]] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    probability: float = 0.0
+    lead: float = 0.0
+
+
+class Proposer:
+    """Turns the problems of a note into options of one edition."""
+
+    def __init__(self, edition: Edition, vocabulary: Vocabulary, finder: CandidateFinder, titles: TitleIndex) -> None:
+        self.edition = edition
+        self.vocabulary = vocabulary
+        self.finder = finder
+        self.titles = titles
+
+    def options(self, problems: list[Problem], reading: Reading, encounter: str, handedness: str = "") -> list[Option]:
+        """All options of a note, one for each code; where two problems propose a code the better one stays."""
+        phases = frozenset(reading.phases)
+        found: dict[str, Option] = {}
+        coded = [p for p in problems if self._is_coded(p)]
+        context = _NoteContext(problems, coded, reading, encounter)
+        for problem in coded:
+            for candidate in self.finder.candidates(problem, handedness):
+                option = self._option(candidate.leaf, problem, candidate.place, candidate.fit, candidate.margin, encounter, phases)
+                if option is None:
+                    continue
+                option.features = _features(option, candidate.fit, candidate.margin, problem, context, self.vocabulary)
+                known = found.get(option.code)
+                if known is None or (option.place, -option.features["fit"]) < (known.place, -known.features["fit"]):
+                    if known is not None:
+                        option.evidence = list(dict.fromkeys([*option.evidence, *known.evidence]))
+                    found[option.code] = option
+                else:
+                    known.evidence = list(dict.fromkeys([*known.evidence, *option.evidence]))
+        self._from_text(found, reading, context, encounter, phases)
+        self._from_written(found, reading, context)
+        return [found[code] for code in sorted(found)]
+
+    @staticmethod
+    def _is_coded(problem: Problem) -> bool:
+        if problem.kind not in CODED_KINDS:
+            return False
+        if problem.assertion == "present":
+            return True
+        return problem.assertion == "historical" and (
+            problem.kind in STATUS_KINDS or all(m.section in _SECTIONS["in_past"] for m in problem.mentions)
+        )
+
+    def _option(
+        self, leaf: str, problem: Problem | None, place: int, fit: Fit, margin: float, encounter: str, phases: frozenset[str]
+    ) -> Option | None:
+        code, seventh = seventh_character(self.edition, leaf, encounter, phases)
+        option = Option(code, leaf, self.edition.title(code), problem, place, "facets")
+        if problem is not None:
+            best = problem.mentions[:3]
+            option.evidence = [(m.start, m.end) for m in best]
+            option.reasons = _reasons(problem, self.finder.facets[leaf].side)
+        if seventh:
+            option.reasons.append(f"7th character {code[-1]}: {seventh}")
+        return option
+
+    # ---------------------------------------------------------------- text
+
+    def _from_text(
+        self, found: dict[str, Option], reading: Reading, context: _NoteContext, encounter: str, phases: frozenset[str]
+    ) -> None:
+        for phrase in reading.phrases:
+            if phrase.assertion not in {"present", "historical"} or phrase.weight < 0.5 or len(phrase.words) > 25:
+                continue
+            covered = [
+                f for f in reading.findings if f.assertion == "present" and phrase.start <= f.start and f.end <= phrase.end
+            ]
+            for leaf, score in self.titles.search(phrase.words, top=8)[:8]:
+                side = self.finder.facets[leaf].side
+                if side in {"right", "left", "bilateral"} and side != phrase.side:
+                    continue
+                if phrase.side and side == "unspecified":
+                    continue
+                code, seventh = seventh_character(self.edition, leaf, encounter, phases)
+                known = found.get(code)
+                if known is not None:
+                    known.features["text_score"] = max(known.features.get("text_score", 0.0), score)
+                    continue
+                if score < TEXT_FLOOR or (covered and score < 0.72):
+                    continue
+                option = Option(code, leaf, self.edition.title(code), None, 0, "text")
+                option.evidence = [(phrase.start, phrase.end)]
+                option.reasons = [f"text: the words of '{phrase.text[:60]}' match the title"]
+                if seventh:
+                    option.reasons.append(f"7th character {code[-1]}: {seventh}")
+                option.features = _text_features(option, score, phrase.weight, bool(covered), context)
+                found[code] = option
+
+    # ---------------------------------------------------------------- written codes
+
+    def _from_written(self, found: dict[str, Option], reading: Reading, context: _NoteContext) -> None:
+        for written in reading.written_codes:
+            if written.code not in self.edition or not ("." in written.code or written.code in found or written.section in {"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "billing"}):
+                continue
+            stem = written.code
+            for option in found.values():
+                if option.code == stem or option.leaf == stem or option.code.startswith(stem):
+                    option.features["written"] = 1.0
+                    option.evidence = list(dict.fromkeys([*option.evidence, (written.start, written.end)]))
+            if self.edition.is_billable(stem) and stem not in found:
+                option = Option(stem, self.edition.stem(stem), self.edition.title(stem), None, 0, "written")
+                option.evidence = [(written.start, written.end)]
+                option.reasons = [f"code written in the note at {written.start}"]
+                option.features = _text_features(option, 0.0, 0.9, False, context)
+                option.features["written"] = 1.0
+                option.features["source_text"] = 0.0
+                option.features["source_written"] = 1.0
+                found[stem] = option
+
+
+class _NoteContext:
+    """Facts of the whole note that features need."""
+
+    def __init__(self, problems: list[Problem], coded: list[Problem], reading: Reading, encounter: str) -> None:
+        self.length = max(1, reading.words)
+        self.encounter = encounter
+        live = [p for p in coded if p.assertion == "present"]
+        self.count = len(live)
+        self.diagnoses = [p for p in live if p.kind in {"diagnosis", "injury"} and not p.replaced_by]
+        self.decisive = sum(1 for p in live if p.weight >= DECISIVE)
+        self.last = max((m.end for p in coded for m in p.mentions), default=1)
+        self.order = {id(p): i for i, p in enumerate(sorted(live, key=lambda p: (-p.weight, p.mentions[0].start if p.mentions else 0)))}
+
+
+def _reasons(problem: Problem, code_side: str) -> list[str]:
+    reasons = []
+    shown: set[str] = set()
+    for mention in problem.mentions[:3]:
+        for cue in mention.cues:
+            if cue.attribute in {"side", "site", "cause", "acuity"} and cue.attribute not in shown:
+                if cue.attribute == "side" and not code_side:
+                    continue
+                shown.add(cue.attribute)
+                reasons.append(f"{cue.attribute}: {cue.value.replace('_', ' ')}, from '{cue.text}' at {cue.start}")
+    if code_side == "unspecified" and problem.side == "unspecified":
+        reasons.append("side: not stated in the note")
+    if problem.derived:
+        reasons.append(f"combination: {problem.derived.replace('_', ' ')}")
+    return reasons
+
+
+def _base_features(code: str, title: str) -> dict[str, float]:
+    low = title.lower()
+    features = {f"chapter_{letter}": float(code[0] == letter) for letter in _CHAPTERS}
+    features["code_unspecified"] = float("unspecified" in low)
+    features["code_other"] = float(low.startswith("other ") or " other " in low)
+    return features
+
+
+def _features(
+    option: Option, fit: Fit, margin: float, problem: Problem, context: _NoteContext, vocabulary: Vocabulary
+) -> dict[str, float]:
+    mentions: list[Finding] = problem.mentions
+    sections = {m.section for m in mentions}
+    features = _base_features(option.code, option.title)
+    features.update(
+        fit=fit.score,
+        fit_site=fit.site,
+        fit_side=fit.side,
+        fit_qualifiers=fit.qualifiers,
+        fit_residual=fit.residual,
+        stem_rank=min(fit.stem_rank, 12) / 12,
+        unsupported=min(fit.unsupported, 5) / 5,
+        first_place=float(option.place == 0),
+        place=option.place / 4,
+        margin=max(-2.0, min(2.0, margin)),
+        weight=problem.weight,
+        mentions=log1p(len(mentions)),
+        negated=log1p(sum(m.assertion == "negated" for m in problem.against)),
+        uncertain=log1p(sum(m.assertion == "uncertain" for m in problem.against)),
+        position=(mentions[0].start / context.last) if mentions else 1.0,
+        site_known=float(bool(problem.sites)),
+        site_stated=float(any(m.site_stated for m in mentions)),
+        side_stated=float(any(m.side_stated for m in mentions)),
+        side_known=float(problem.side != "unspecified"),
+        corrected=float(all(m.corrected for m in mentions)),
+        past=float(problem.assertion == "historical"),
+        derived=float(bool(problem.derived)),
+        replaced=float(bool(problem.replaced_by)),
+        problems=log1p(context.count),
+        diagnoses=log1p(len(context.diagnoses)),
+        order=1.0 / (1 + context.order.get(id(problem), 9)),
+        initial=float(context.encounter == "initial"),
+        acuity=float(bool(problem.acuity)),
+        cause_known=float(bool(problem.cause)),
+        medical=float(vocabulary.areas.get(problem.concept) in {"medical", "cardiopulmonary"}),
+        text_score=0.0,
+        written=0.0,
+        source_text=0.0,
+        source_written=0.0,
+        explained=0.0,
+        covered=0.0,
+    )
+    for kind in CODED_KINDS:
+        features[f"kind_{kind}"] = float(problem.kind == kind)
+    for name, members in _SECTIONS.items():
+        features[name] = float(bool(sections & members))
+    features["only_objective"] = float(sections <= _SECTIONS["in_objective"])
+    features["only_past"] = float(sections <= _SECTIONS["in_past"])
+    features["only_plan"] = float(sections <= _SECTIONS["in_plan"])
+    return features
+
+
+FEATURE_NAMES: tuple[str, ...] = tuple(
+    sorted(
+        {f"chapter_{letter}" for letter in _CHAPTERS}
+        | {f"kind_{kind}" for kind in CODED_KINDS}
+        | set(_SECTIONS)
+        | {
+            "code_unspecified", "code_other", "fit", "fit_site", "fit_side", "fit_qualifiers", "fit_residual", "stem_rank",
+            "unsupported", "first_place", "place", "margin", "weight", "mentions", "negated", "uncertain", "position",
+            "site_known", "site_stated", "side_stated", "side_known", "corrected", "past", "derived", "replaced", "problems",
+            "diagnoses", "order", "initial", "acuity", "cause_known", "medical", "text_score", "written", "source_text",
+            "source_written", "explained", "covered", "only_objective", "only_past", "only_plan",
+        }
+    )
+)
+
+
+def _text_features(option: Option, score: float, weight: float, covered: bool, context: _NoteContext) -> dict[str, float]:
+    features = dict.fromkeys(FEATURE_NAMES, 0.0)
+    features.update(_base_features(option.code, option.title))
+    features.update(
+        weight=weight, text_score=score, source_text=1.0, covered=float(covered), problems=log1p(context.count),
+        diagnoses=log1p(len(context.diagnoses)), initial=float(context.encounter == "initial"), first_place=1.0,
+    )
+    return features
+
+
+def cue_texts(cues: list[CueUse]) -> list[str]:
+    """The texts of cues, for messages that only the author of the note sees."""
+    return [cue.text for cue in cues]

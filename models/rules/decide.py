@@ -1,0 +1,224 @@
+"""All rules applied to the scored options of a note: statuses, sequence, notices and questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lexicon.codes.edition import Edition
+from lexicon.vocabulary import Vocabulary
+from models.coding import Note, RuleVerdict, Status
+from models.options import Option
+from models.problems import Problem
+from models.rules.excludes import conflicts, excluding_note, keeper
+from models.rules.questions import questions_for
+from models.rules.sequencing import order
+from models.rules.symptoms import explains
+from nlp.finding import Reading
+
+ALTERNATIVE_FLOOR = 0.02
+REPLACED = {
+    "combination": ("combination-code", "one combination code is reported instead of two", "I.B.9"),
+    "stroke": ("stroke-sequela", "after a stroke the deficit is reported with its I69 code", "I.C.9.d"),
+    "joint_replaced": ("condition-gone", "the replaced joint no longer has the disease; aftercare and implant status are reported", "II.K"),
+}
+
+
+@dataclass(slots=True)
+class Item:
+    """An option with its status and, when blocked, the rule."""
+
+    option: Option
+    status: Status
+    rule: RuleVerdict | None = None
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the rules decided for a note."""
+
+    items: list[Item] = field(default_factory=list)
+    sequence: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+
+
+def mark_explained(options: list[Option], vocabulary: Vocabulary) -> None:
+    """Set the feature ``explained`` of symptoms for which the note names a disease that they are part of."""
+    for symptom in options:
+        if symptom.problem is None or symptom.problem.replaced_by:
+            continue
+        for disease in options:
+            if disease is symptom or disease.problem is None or disease.place > 0 or disease.problem.replaced_by:
+                continue
+            if disease.problem.assertion != "present" or disease.problem is symptom.problem:
+                continue
+            if explains(
+                symptom.code, symptom.problem.sites, symptom.problem.side,
+                disease.code, disease.problem.sites, disease.problem.side, vocabulary,
+            ):
+                symptom.features["explained"] = max(symptom.features.get("explained", 0.0), 0.5 + disease.problem.weight / 2)
+
+
+def decide(
+    options: list[Option],
+    *,
+    problems: list[Problem],
+    reading: Reading,
+    edition: Edition,
+    vocabulary: Vocabulary,
+    threshold: float,
+    note: Note,
+    phase_reason: str,
+) -> Verdict:
+    """Turn scored options into a verdict.
+
+    The order of the rules: what a combination replaced is blocked, then the best code of each problem is recommended if
+    its probability reaches the threshold, then integral symptoms and Excludes1 pairs are resolved, then the rest is
+    ordered.
+    """
+    verdict = Verdict()
+    ranked = sorted(options, key=lambda o: (-round(o.probability, 6), o.code))
+    probability = {o.code: o.probability for o in ranked}
+    position = {o.code: i for i, o in enumerate(ranked)}
+    blocked: dict[str, RuleVerdict] = {}
+    for option in ranked:
+        if option.problem is not None and option.problem.replaced_by:
+            rule_id, text, source = REPLACED[option.problem.replaced_by]
+            blocked[option.code] = RuleVerdict(id=rule_id, text=text, source=source)
+    chosen = [
+        o
+        for o in ranked
+        if o.code not in blocked
+        and o.probability >= threshold
+        and (o.place == 0)
+        and (o.code[0] not in "VWXY" or note.external_causes)
+    ]
+    chosen = _one_code_per_text(chosen)
+    chosen = _drop_integral(chosen, blocked, vocabulary)
+    chosen = _resolve_excludes(chosen, blocked, edition, probability, position)
+    _block_alternatives(ranked, chosen, blocked, edition)
+    sequence, order_reasons = order([o.code for o in chosen], {o.code: o.lead for o in chosen}, edition)
+    by_code = {o.code: o for o in ranked}
+    for reason in order_reasons:
+        moved = reason.split(" ", 1)[0]
+        by_code[moved].reasons.append(reason)
+    recommended = set(sequence)
+    verdict.items = [Item(by_code[code], "recommended") for code in sequence]
+    verdict.items += [
+        Item(o, "alternative")
+        for o in ranked
+        if o.code not in recommended and o.code not in blocked and o.probability >= ALTERNATIVE_FLOOR
+    ]
+    verdict.items += [Item(o, "blocked", blocked[o.code]) for o in ranked if o.code in blocked]
+    verdict.sequence = sequence
+    verdict.notices = _notices(sequence, by_code, problems, reading, edition, phase_reason)
+    verdict.questions = questions_for([by_code[c] for c in sequence], problems, edition, vocabulary)
+    return verdict
+
+
+def _one_code_per_text(chosen: list[Option]) -> list[Option]:
+    """Codes from text retrieval only where no facet code has the same evidence; one code for each phrase."""
+    kept: list[Option] = []
+    for option in chosen:
+        if option.source == "text" and any(
+            start < end2 and start2 < end for start, end in option.evidence for other in kept for start2, end2 in other.evidence
+        ):
+            continue
+        kept.append(option)
+    return kept
+
+
+def _drop_integral(chosen: list[Option], blocked: dict[str, RuleVerdict], vocabulary: Vocabulary) -> list[Option]:
+    kept = []
+    for option in chosen:
+        row = None
+        if option.problem is not None:
+            for other in chosen:
+                if other is option or other.problem is None or other.problem is option.problem:
+                    continue
+                row = explains(
+                    option.code, option.problem.sites, option.problem.side,
+                    other.code, other.problem.sites, other.problem.side, vocabulary,
+                )
+                if row is not None:
+                    blocked[option.code] = RuleVerdict(
+                        id="integral-symptom",
+                        text=f"a routine part of {other.code} ({other.title})",
+                        source=row.source,
+                        blocked_by=[other.code],
+                    )
+                    break
+        if row is None:
+            kept.append(option)
+    return kept
+
+
+def _resolve_excludes(
+    chosen: list[Option],
+    blocked: dict[str, RuleVerdict],
+    edition: Edition,
+    probability: dict[str, float],
+    position: dict[str, int],
+) -> list[Option]:
+    kept = list(chosen)
+    while True:
+        found = conflicts(edition, [o.code for o in kept])
+        if not found:
+            return kept
+        conflict = found[0]
+        stays, goes = keeper(edition, conflict, probability, position)
+        blocked[goes] = RuleVerdict(
+            id="excludes1",
+            text=f"Excludes1 at {conflict.note.stands_at}: {conflict.note.text}",
+            source=f"I.A.12.a; note at {conflict.note.stands_at}",
+            blocked_by=[stays],
+        )
+        kept = [o for o in kept if o.code != goes]
+
+
+def _block_alternatives(
+    ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], edition: Edition
+) -> None:
+    codes = {o.code for o in chosen}
+    for option in ranked:
+        if option.code in codes or option.code in blocked or option.place > 0:
+            continue
+        for other in chosen:
+            note = excluding_note(edition, other.code, option.code) or excluding_note(edition, option.code, other.code)
+            if note is not None:
+                blocked[option.code] = RuleVerdict(
+                    id="excludes1",
+                    text=f"Excludes1 at {note.stands_at}: {note.text}",
+                    source=f"I.A.12.a; note at {note.stands_at}",
+                    blocked_by=[other.code],
+                )
+                break
+
+
+def _notices(
+    sequence: list[str],
+    by_code: dict[str, Option],
+    problems: list[Problem],
+    reading: Reading,
+    edition: Edition,
+    phase_reason: str,
+) -> list[str]:
+    notices = []
+    if any(edition.sevenths(edition.stem(code)) for code in sequence):
+        notices.append(f"7th characters: {phase_reason}.")
+    for problem in problems:
+        if problem.assertion == "uncertain" and problem.kind in {"diagnosis", "injury"} and problem.mentions:
+            name = problem.mentions[0].text
+            notices.append(f"'{name}' is stated as uncertain and not coded (IV.H); the sign or symptom is.")
+    for code in sequence:
+        if edition.has_older_notes(code):
+            notices.append(f"{code}: code list of {edition.name}; instructional notes as of {edition.notes_as_of}.")
+    for written in reading.written_codes:
+        if "." in written.code and written.code not in edition:
+            notices.append(f"The note writes {written.code}, which is not a code of {edition.name}.")
+        elif "." in written.code and not edition.is_billable(written.code):
+            notices.append(f"The note writes {written.code}, which is not billable in {edition.name}; a longer code is needed.")
+    notices.extend(reading.conflicts)
+    if not sequence:
+        notices.append("Nothing in this note supports a code: no present finding reached the threshold.")
+    return list(dict.fromkeys(notices))

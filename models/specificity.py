@@ -1,0 +1,227 @@
+"""Facet against facet: how well a code's title fits what the note says, and the 7th character that completes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lexicon.codes.edition import Edition
+from lexicon.facets import CodeFacets
+from lexicon.vocabulary import Concept, Vocabulary
+
+# The weights of the fit, in one place. Units are arbitrary; 1.0 is an exact site.
+SITE_EXACT = 1.0
+SITE_WIDER = 0.75
+SITE_STEP = 0.12
+SITE_NARROWER = -0.55
+SITE_OTHER = -1.6
+SITE_UNSUPPORTED = -0.8
+SIDE_MATCH = 0.6
+SIDE_OPEN = 0.3
+SIDE_OTHER = -3.0
+SIDE_UNSUPPORTED = -2.0
+SIDE_LESS_SPECIFIC = -0.3
+QUALIFIER_MATCH = 0.4
+QUALIFIER_DEFAULT = 0.05
+QUALIFIER_UNSUPPORTED = -0.7
+QUALIFIER_CONFLICT = -1.5
+OTHER_SPECIFIED = -0.3
+MULTIPLE = -0.9
+RESIDUAL_MATCH = 0.15
+RESIDUAL_UNSUPPORTED = -0.35
+STEM_STEP = 0.03
+DOMINANCE_MATCH = 0.5
+DOMINANCE_OTHER = -2.0
+
+HEALING = {"delayed": "G", "nonunion": "K", "malunion": "P"}
+ENCOUNTER_LETTER = {"initial": "A", "subsequent": "D", "sequela": "S"}
+
+
+@dataclass(slots=True)
+class Fit:
+    """How a leaf fits a problem: the score and its parts, kept as features and reasons."""
+
+    leaf: str
+    score: float
+    site: float
+    side: float
+    qualifiers: float
+    residual: float
+    stem_rank: int
+    unsupported: int
+    matched: tuple[str, ...] = ()
+
+
+def site_fit(own: tuple[str, ...], code_sites: tuple[str, ...], vocabulary: Vocabulary) -> float:
+    """Fit of a problem's sites with a title's sites.
+
+    The same site is best; a title at a wider place may be used (a finding at the patella may use a knee code), a title
+    at a part of the place claims a detail that the note lacks, another place does not fit.
+    """
+    if not code_sites:
+        return 0.0
+    if not own:
+        return SITE_UNSUPPORTED
+    best = SITE_OTHER
+    for index, site in enumerate(own):
+        lineage = vocabulary.lineage(site)
+        for code_site in code_sites:
+            if code_site in lineage:
+                steps = lineage.index(code_site)
+                value = SITE_EXACT if steps == 0 else SITE_WIDER - SITE_STEP * (steps - 1)
+                value -= 0.05 * index
+            elif site in vocabulary.lineage(code_site):
+                value = SITE_NARROWER
+            else:
+                value = SITE_OTHER
+            best = max(best, value)
+    return best
+
+
+def side_fit(side: str, code_side: str) -> float:
+    """Fit of a side with the side of a title; a wrong side is never right."""
+    if not code_side:
+        return 0.0
+    if code_side == "unspecified":
+        return SIDE_OPEN if side == "unspecified" else SIDE_LESS_SPECIFIC
+    if side == code_side:
+        return SIDE_MATCH
+    if side == "unspecified":
+        return SIDE_UNSUPPORTED
+    if side == "bilateral":
+        return 0.0  # one of the two sides: used where no bilateral code exists
+    return SIDE_OTHER if code_side != "bilateral" else SIDE_UNSUPPORTED
+
+
+def dominance_of(side: str, handedness: str) -> str:
+    """Whether the affected side is the dominant one (I.C.6.a, I.C.9.d.1).
+
+    Stated handedness decides. Not stated: the right side is taken as dominant, the left as nondominant; of an
+    ambidextrous patient every side is dominant.
+    """
+    if side not in {"right", "left"}:
+        return ""
+    if handedness == "ambidextrous":
+        return "dominant"
+    return "dominant" if side == (handedness or "right") else "nondominant"
+
+
+def fit(
+    facets: CodeFacets,
+    *,
+    concept: Concept,
+    sites: tuple[str, ...],
+    side: str,
+    qualifiers: frozenset[str],
+    context: frozenset[str],
+    acuity: str,
+    stem_rank: int,
+    stem_words: frozenset[str],
+    vocabulary: Vocabulary,
+    term_words: frozenset[str] = frozenset(),
+    handedness: str = "",
+) -> Fit:
+    """Score one leaf against one problem.
+
+    Parameters
+    ----------
+    facets : CodeFacets
+        Of the leaf.
+    concept : Concept
+        What the problem is; its own qualifiers count as said.
+    sites, side, qualifiers, context, acuity
+        Of the problem.
+    stem_rank : int
+        Position of the leaf's stem in the concept's codes; the default stands first.
+    stem_words : frozenset of str
+        Words of the stem's title: the concept explains them.
+
+    Returns
+    -------
+    Fit
+    """
+    site_value = site_fit(sites, facets.sites, vocabulary)
+    side_value = side_fit(side, facets.side)
+    if facets.dominance in {"dominant", "nondominant"} and side in {"right", "left"}:
+        side_value += DOMINANCE_MATCH if facets.dominance == dominance_of(side, handedness) else DOMINANCE_OTHER
+    said = qualifiers | concept.qualifiers | ({acuity} if acuity else set())
+    groups = {vocabulary.qualifier_groups.get(q): q for q in qualifiers | (concept.qualifiers & vocabulary.qualifier_groups.keys())}
+    qualifier_value = 0.0
+    unsupported = 0
+    matched: list[str] = []
+    for qualifier in facets.qualifiers:
+        group = vocabulary.qualifier_groups[qualifier]
+        if qualifier == "unspecified":
+            continue
+        if group == "dominance" or qualifier == "bilateral_word":
+            continue
+        if qualifier == "other":
+            qualifier_value += OTHER_SPECIFIED
+        elif qualifier == "multiple":
+            qualifier_value += 0.2 if len(sites) > 2 or "multiple" in said else MULTIPLE
+        elif qualifier in said or qualifier in context:
+            qualifier_value += QUALIFIER_MATCH
+            matched.append(qualifier)
+        elif qualifier in vocabulary.qualifier_defaults:
+            conflicting = groups.get(group)
+            qualifier_value += QUALIFIER_CONFLICT if conflicting and conflicting != qualifier else QUALIFIER_DEFAULT
+        elif qualifier_words(qualifier) <= stem_words:
+            continue
+        else:
+            conflicting = groups.get(group)
+            if conflicting and conflicting != qualifier and group not in {"rest", "part", "time"}:
+                qualifier_value += QUALIFIER_CONFLICT
+            else:
+                qualifier_value += QUALIFIER_UNSUPPORTED
+            unsupported += 1
+    residual_value = 0.0
+    for word in facets.residual - stem_words - term_words:
+        if word in context or word in concept.qualifiers:
+            residual_value = min(0.45, residual_value + RESIDUAL_MATCH)
+            matched.append(word)
+        else:
+            residual_value += RESIDUAL_UNSUPPORTED
+            unsupported += 1
+    residual_value = max(-1.4, residual_value)
+    score = 1.0 + site_value + side_value + qualifier_value + residual_value - STEM_STEP * min(stem_rank, 12)
+    return Fit(
+        facets.code, score, site_value, side_value, qualifier_value, residual_value, stem_rank, unsupported, tuple(sorted(matched))
+    )
+
+
+def qualifier_words(qualifier: str) -> frozenset[str]:
+    """The words of a qualifier id."""
+    return frozenset(qualifier.split("_"))
+
+
+def seventh_character(edition: Edition, leaf: str, encounter: str, phases: frozenset[str]) -> tuple[str, str]:
+    """The reportable code of a leaf and why its 7th character was chosen.
+
+    A only while treatment is active, D while healing or recovering (the default in therapy), S for late effects
+    (I.C.19.a); G, K, P when delayed healing, nonunion or malunion is documented (I.C.19.c); open-fracture letters only
+    when the note says open. Only letters of the nearest table are used.
+
+    Returns
+    -------
+    (code, reason)
+        The leaf itself and an empty reason where no 7th character is needed.
+    """
+    letters = edition.sevenths(leaf)
+    if not letters:
+        return leaf, ""
+    wanted = ENCOUNTER_LETTER[encounter]
+    reason = {"A": "active treatment", "D": "routine care during healing or recovery", "S": "late effect"}[wanted]
+    if wanted == "D":
+        for phase, letter in HEALING.items():
+            if phase in phases and letter in letters:
+                wanted, reason = letter, phase
+                break
+    if "open" in phases and "closed" not in phases:
+        opened = {"A": "B", "D": "E", "G": "H", "K": "M", "P": "Q"}.get(wanted, wanted)
+        if opened in letters and "open" in letters[opened]:
+            wanted, reason = opened, f"{reason}, open fracture"
+    if wanted not in letters:
+        if "A" not in letters and "D" not in letters:  # fetus number, eye stage, gout tophus: not an encounter
+            default = "9" if "9" in letters else "0" if "0" in letters else sorted(letters)[0]
+            return edition.with_seventh(leaf, default), "not stated"
+        wanted = "D" if "D" in letters else "A"
+    return edition.with_seventh(leaf, wanted), f"{reason} ({letters[wanted]})"

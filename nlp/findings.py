@@ -1,0 +1,169 @@
+"""The last component: drafts become findings, and the note's facts are gathered into a reading."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from lexicon.normal import phrase
+from lexicon.vocabulary import CAUSE, CUE, PHASE, SIDE
+from nlp.assertion import Assertion
+from nlp.attributes import ACUITIES, age_in, cause_assertion, sex_in
+from nlp.component import TableComponent
+from nlp.draft import KEY, Draft, draft_of
+from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Reading, WrittenCode
+
+READING = "reading"
+_CODE = re.compile(r"(?<![A-Za-z0-9.])([A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?)(?![0-9A-Za-z]|\.\d)")
+_PHRASE_SECTIONS = frozenset({"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "chief_complaint", "imaging"})
+_DOMINANCES = {"right_dominant": "right", "left_dominant": "left", "ambidextrous": "ambidextrous"}
+
+
+@Language.factory("theracode_findings", requires=["doc.sents", "doc.user_data"], assigns=["doc.spans", "doc.user_data"])
+def create_findings(nlp: Language, name: str) -> Findings:
+    """Factory of :class:`Findings`."""
+    return Findings()
+
+
+class Findings(TableComponent):
+    """Writes ``doc.spans["findings"]`` and the reading in ``doc.user_data``."""
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Replace the draft by the reading."""
+        draft = draft_of(doc)
+        reading = Reading(
+            findings=self._findings(draft),
+            causes=self._causes(draft),
+            written_codes=self._codes(draft),
+            phrases=self._phrases(draft),
+            phases=self._phases(draft),
+            age=age_in(draft.text),
+            sex=sex_in(draft.text),
+            conflicts=list(draft.conflicts),
+            words=len(draft.words),
+        )
+        reading.dominance = self._dominance(draft)
+        doc.spans["findings"] = [
+            Span(doc, draft.doc_index[f.start], draft.doc_index[f.end - 1] + 1, label=f.concept) for f in draft.findings
+        ]
+        del doc.user_data[KEY]
+        doc.user_data[READING] = encode_reading(reading)
+        return doc
+
+    def _findings(self, draft: Draft) -> list[Finding]:
+        contexts: dict[int, frozenset[str]] = {}
+        result = []
+        for item in draft.findings:
+            number = draft.sentence_of[item.start]
+            if number not in contexts:
+                low, high = draft.sentences[number]
+                contexts[number] = frozenset(draft.words[low:high])
+            section = draft.section_of[item.start]
+            result.append(
+                Finding(
+                    concept=item.concept,
+                    kind=self.vocabulary.concepts[item.concept].kind,
+                    start=draft.starts[item.start],
+                    end=draft.ends[item.end - 1],
+                    text=draft.span_text(item.start, item.end),
+                    sites=tuple(item.sites),
+                    side=item.side or "unspecified",
+                    assertion=item.assertion,
+                    cause=item.cause,
+                    acuity=item.acuity,
+                    qualifiers=frozenset(item.qualifiers),
+                    context=contexts[number],
+                    section=section,
+                    weight=self.vocabulary.section_defaults.get(section, ("present", 0.4))[1],
+                    sentence=number,
+                    line=draft.lines[item.start],
+                    site_stated=item.site_stated,
+                    side_stated=item.side_stated,
+                    corrected=item.corrected,
+                    cues=tuple(dict.fromkeys(item.cues)),
+                )
+            )
+        return result
+
+    def _causes(self, draft: Draft) -> list[CauseMention]:
+        return [
+            CauseMention(
+                m.value, self.vocabulary.causes[m.value][0], draft.starts[m.start], draft.ends[m.end - 1],
+                draft.span_text(m.start, m.end), cause_assertion(draft, m), draft.sentence_of[m.start],
+            )
+            for m in draft.mentions
+            if m.layer == CAUSE
+        ]
+
+    @staticmethod
+    def _codes(draft: Draft) -> list[WrittenCode]:
+        places = {}
+        for position, start in enumerate(draft.starts):
+            places[start] = position
+        codes = []
+        for match in _CODE.finditer(draft.text):
+            position = places.get(match.start())
+            section = draft.section_of[position] if position is not None else "other"
+            codes.append(WrittenCode(match.group(1), match.start(1), match.end(1), section))
+        return codes
+
+    def _phrases(self, draft: Draft) -> list[DiagnosisPhrase]:
+        """Clauses of diagnosis-like sections, with side and assertion, for text retrieval."""
+        cues: dict[int, list[Any]] = {}
+        sides: dict[int, list[Any]] = {}
+        for mention in draft.mentions:
+            if mention.layer == CUE:
+                cues.setdefault(draft.sentence_of[mention.start], []).append(mention)
+            elif mention.layer == SIDE:
+                sides.setdefault(draft.sentence_of[mention.start], []).append(mention)
+        phrases = []
+        for number, (start, stop) in enumerate(draft.sentences):
+            section = draft.section_of[start]
+            if section not in _PHRASE_SECTIONS or draft.heading[start]:
+                continue
+            low = start
+            for position in range(start, stop + 1):
+                ends = position == stop or draft.words[position] in {";", ".", ","}
+                if not ends:
+                    continue
+                if 1 <= position - low <= 30 and any(len(w) > 2 and w.isalpha() for w in draft.words[low:position]):
+                    named = {m.value.side for m in sides.get(number, []) if low <= m.start < position}
+                    chosen = Assertion.strongest(draft, position - 1, position, cues.get(number, [])) if position > low else None
+                    value = "present" if chosen is None else chosen.value.category
+                    phrases.append(
+                        DiagnosisPhrase(
+                            tuple(draft.words[low:position]), draft.starts[low], draft.ends[position - 1],
+                            draft.span_text(low, position), next(iter(named)) if len(named) == 1 else "", value, section,
+                            self.vocabulary.section_defaults.get(section, ("present", 0.4))[1],
+                        )
+                    )
+                low = position + 1
+        return phrases
+
+    @staticmethod
+    def _phases(draft: Draft) -> dict[str, list[CueUse]]:
+        phases: dict[str, list[CueUse]] = {}
+        for mention in draft.mentions:
+            if mention.layer == PHASE and mention.value not in ACUITIES:
+                phases.setdefault(mention.value, []).append(draft.cue("phase", mention.value, mention.start, mention.end))
+        return phases
+
+    @staticmethod
+    def _dominance(draft: Draft) -> str:
+        for mention in draft.mentions:
+            if mention.layer == PHASE and mention.value in _DOMINANCES:
+                return _DOMINANCES[mention.value]
+        return ""
+
+
+def encode_reading(reading: Reading) -> Reading:
+    """The reading as it is kept in ``doc.user_data``."""
+    return reading
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """Normal forms of a free text (for callers that compare with finding contexts)."""
+    return phrase(text)

@@ -1,0 +1,180 @@
+"""Sections and sentences: where a heading starts, where a list item ends."""
+
+from __future__ import annotations
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from lexicon.tables import read_table, split_cell
+from nlp.component import TableComponent
+from nlp.draft import Draft, draft_of
+
+_BULLETS = frozenset("-*\u2022\u25cf\u25aa\u25e6\u2023\u00b7>\u2013")
+_ENDS = frozenset(".!?")
+
+
+@Language.factory("theracode_layout", assigns=["doc.sents", "doc.spans"])
+def create_layout(nlp: Language, name: str) -> Layout:
+    """Factory of :class:`Layout`."""
+    return Layout()
+
+
+class Layout(TableComponent):
+    """Splits a note into sections by their headings and into sentences by lines, list items and punctuation.
+
+    A line that goes on in the next one (a wrapped line) is one sentence: the next line starts in lower case and the
+    line before it does not end a thought. So wrapping a note differently does not change what is read.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._unbroken = frozenset(word for row in read_table("unbroken.tsv") for word in split_cell(row["word"]))
+        self._longest_heading = max(len(heading) for heading in self.vocabulary.headings)
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Mark sections and sentences."""
+        draft = draft_of(doc)
+        starts = self._sentence_starts(draft)
+        self._find_sections(draft, starts)
+        self._fill(draft, starts)
+        for start, _ in draft.sentences:
+            doc[draft.doc_index[start]].is_sent_start = True
+        return doc
+
+    # ---------------------------------------------------------------- sentences
+
+    def _sentence_starts(self, draft: Draft) -> set[int]:
+        words, text = draft.words, draft.text
+        starts = {0} if words else set()
+        for index in range(1, len(words)):
+            broke = draft.breaks[index]
+            previous = words[index - 1]
+            if broke == 2:
+                starts.add(index)
+            elif broke == 1:
+                if not self._goes_on(draft, index):
+                    starts.add(index)
+            elif previous in _ENDS:
+                first = text[draft.starts[index]]
+                if previous == "." and index >= 2:
+                    before = words[index - 2]
+                    touching = draft.starts[index - 1] == draft.ends[index - 2]
+                    short = before in self._unbroken
+                    numbered = before.isdigit() and (index == 2 or draft.breaks[index - 2] or (index - 2) in starts)
+                    if (touching and short and not draft.breaks[index]) or numbered:
+                        continue
+                if draft.starts[index] > draft.ends[index - 1] or first.isupper():
+                    starts.add(index)
+        return starts
+
+    @staticmethod
+    def _goes_on(draft: Draft, index: int) -> bool:
+        """Whether the line that starts at ``index`` continues the one before it."""
+        text = draft.text
+        first = text[draft.starts[index]]
+        previous = draft.words[index - 1]
+        if previous in {".", "!", "?", ":", ";"} or first in _BULLETS:
+            return False
+        if not first.islower():
+            return previous in {",", "and", "or", "of", "the", "with", "in", "to", "a", "/"} and not first.isdigit()
+        line_start = index - 1
+        while line_start > 0 and not draft.breaks[line_start]:
+            line_start -= 1
+        return draft.starts[index - 1] - draft.starts[line_start] >= 25 or previous in {",", "and", "or", "of", "the", "with"}
+
+    # ---------------------------------------------------------------- sections
+
+    def _find_sections(self, draft: Draft, starts: set[int]) -> None:
+        words = draft.words
+        count = len(words)
+        draft.heading = [False] * count
+        marks: list[tuple[int, int, str]] = []
+        index = 0
+        while index < count:
+            at_line = index == 0 or draft.breaks[index] > 0
+            match = self._heading_at(draft, index, at_line, at_line or index in starts)
+            if match is None:
+                index += 1
+                continue
+            end, section = match
+            marks.append((index, end, section))
+            starts.add(index)
+            for position in range(index, end):
+                draft.heading[position] = True
+            if end < count:
+                starts.add(end)
+            index = max(end, index + 1)
+        draft.section_of = ["other"] * count
+        for number, (start, _, section) in enumerate(marks):
+            stop = marks[number + 1][0] if number + 1 < len(marks) else count
+            draft.section_of[start:stop] = [section] * (stop - start)
+            draft.sections.append((start, stop, section))
+        if marks and marks[0][0] > 0:
+            draft.section_of[: marks[0][0]] = ["header"] * marks[0][0]
+
+    def _heading_at(self, draft: Draft, index: int, at_line: bool, at_sentence: bool) -> tuple[int, str] | None:
+        words = draft.words
+        headings = self.vocabulary.headings
+        count = len(words)
+        first = index
+        if at_line and words[first] in _BULLETS | {"#", "["} and first + 1 < count:
+            first += 1
+        for length in range(min(self._longest_heading, count - first), 0, -1):
+            path = tuple(words[first : first + length])
+            section = headings.get(path)
+            if section is None:
+                continue
+            end = first + length
+            if any(draft.breaks[position] for position in range(first + 1, end)):
+                continue
+            follower = words[end] if end < count and not draft.breaks[end] else "\n"
+            if follower == "(" and at_line:  # "Objective (ROM):", "S (subjective):"
+                close = end
+                while close < count and close - end < 8 and words[close] != ")" and not (close > end and draft.breaks[close]):
+                    close += 1
+                if close + 1 < count and words[close] == ")" and words[close + 1] == ":":
+                    return close + 2, section
+                continue
+            short = len(path) == 1 and len(path[0]) <= 2
+            written = draft.text[draft.starts[first] : draft.ends[end - 1]]
+            if follower == ":":
+                if at_sentence or (short and written.isupper()) or written[0].isupper():
+                    return end + 1, section
+                continue
+            if not at_line:
+                continue
+            if follower == "\n" and (not short or written[0].isupper()):
+                return end, section
+            if follower in {"-", "\u2013", "\u2014", "/", ")"} and (short or written.isupper()) and follower != "/":
+                return end + 1, section
+            if follower == "." and written.isupper():
+                return end + 1, section
+            if short and written.isupper() and path[0] in {"s", "o", "a", "p"} and end < count:
+                nxt = draft.text[draft.starts[end]]
+                gap = draft.starts[end] - draft.ends[end - 1]
+                if gap >= 1 and (nxt.isupper() or words[end] in {"pt", "patient"}) and self._soap_line(draft, index):
+                    return end, section
+        return None
+
+    @staticmethod
+    def _soap_line(draft: Draft, index: int) -> bool:
+        """Whether other lines of the note also start with a bare SOAP letter (so "S Pt reports" is a heading)."""
+        letters = {
+            draft.words[position]
+            for position in range(len(draft.words))
+            if (position == 0 or draft.breaks[position]) and draft.words[position] in {"s", "o", "a", "p"}
+        }
+        return len(letters) >= 2
+
+    # ---------------------------------------------------------------- result
+
+    @staticmethod
+    def _fill(draft: Draft, starts: set[int]) -> None:
+        ordered = sorted(starts)
+        count = len(draft.words)
+        draft.sentence_of = [0] * count
+        for number, start in enumerate(ordered):
+            stop = ordered[number + 1] if number + 1 < len(ordered) else count
+            draft.sentences.append((start, stop))
+            for position in range(start, stop):
+                draft.sentence_of[position] = number

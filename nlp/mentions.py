@@ -1,0 +1,166 @@
+"""Matching the vocabulary in a note: terms, sites, sides, cues, causes; ambiguous short forms; misspelled terms."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from lexicon.tables import read_table, split_cell
+from lexicon.vocabulary import CAUSE, CONCEPT, CUE, SHORT, SITE, scan
+from nlp.component import TableComponent
+from nlp.draft import Draft, FindingDraft, Mention, draft_of
+
+_CORRECTION_LIMIT = 50_000
+_MEDICAL_ENDINGS = ("itis", "osis", "pathy", "plasty", "algia", "plegia", "esis", "phagia", "asia", "ectomy", "edema")
+
+
+@Language.factory("theracode_mentions", assigns=["doc.user_data"], requires=["doc.sents"])
+def create_mentions(nlp: Language, name: str, correct_spelling: bool = True) -> Mentions:
+    """Factory of :class:`Mentions`."""
+    return Mentions(correct_spelling=correct_spelling)
+
+
+class Mentions(TableComponent):
+    """Finds every term of the tables in the content tokens of a note.
+
+    Parameters
+    ----------
+    correct_spelling : bool
+        Whether long unknown words may stand for a lexicon word that is one or two letters away.
+    """
+
+    settings = ("correct_spelling",)
+
+    def __init__(self, *, correct_spelling: bool = True) -> None:
+        super().__init__()
+        self.correct_spelling = correct_spelling
+        self._corrections: dict[str, str] = {}
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Add mentions and finding drafts."""
+        draft = draft_of(doc)
+        words, changed = self._corrected(draft.words) if self.correct_spelling else (draft.words, set())
+        sentence_of = draft.sentence_of
+        mentions: list[Mention] = []
+        for start, end, layer, value in scan(self.vocabulary.trie, words):
+            if sentence_of[start] != sentence_of[end - 1]:
+                continue
+            if layer == SHORT:
+                mentions.extend(self._short_form(draft, words, start, end, value))
+            else:
+                mentions.append(Mention(start, end, layer, value, bool(changed) and any(i in changed for i in range(start, end))))
+        draft.mentions = self._without_shadowed(mentions)
+        drafts = {
+            (mention.start, mention.end, mention.value): FindingDraft(
+                mention.start, mention.end, mention.value, corrected=mention.corrected
+            )
+            for mention in draft.mentions
+            if mention.layer == CONCEPT and not draft.heading[mention.start]
+        }
+        draft.findings = list(drafts.values())
+        return doc
+
+    # ---------------------------------------------------------------- short forms
+
+    def _short_form(self, draft: Draft, words: list[str], start: int, end: int, form: str) -> list[Mention]:
+        line = draft.lines[start]
+        low, high = start, end
+        while low > 0 and line - draft.lines[low - 1] <= 1 and start - low < 60:
+            low -= 1
+        while high < len(words) and draft.lines[high] - line <= 1 and high - end < 60:
+            high += 1
+        around = words[low:start] + ["\0"] + words[end:high]
+        near = words[max(0, start - 3) : start] + ["\0"] + words[end : end + 3]
+        for short in self.vocabulary.short_forms[form]:
+            if any(_holds(near, path) for path in short.against):
+                continue
+            if short.default or any(_holds(around, path) for path in short.context):
+                return [Mention(start, end, layer, value) for layer, value in self.vocabulary.meanings(short.means)]
+        return []
+
+    @staticmethod
+    def _without_shadowed(mentions: list[Mention]) -> list[Mention]:
+        """Drop concepts and causes that lie inside a longer concept or cause, and cues inside a concept."""
+        spans = [(m.start, m.end) for m in mentions if m.layer in {CONCEPT, CAUSE}]
+        kept = []
+        for mention in mentions:
+            width = mention.end - mention.start
+            if mention.layer in {CONCEPT, CAUSE, CUE} and any(
+                start <= mention.start and mention.end <= end and end - start > width for start, end in spans
+            ):
+                continue
+            kept.append(mention)
+        return kept
+
+    # ---------------------------------------------------------------- spelling
+
+    @cached_property
+    def _targets(self) -> list[str]:
+        return sorted(word for word in self.vocabulary.words if len(word) >= 7)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        known = set(self.vocabulary.words)
+        stack = [self.vocabulary.trie]
+        while stack:
+            for word, child in stack.pop().items():
+                if word:
+                    known.add(word)
+                    stack.append(child)
+        for heading in self.vocabulary.headings:
+            known.update(heading)
+        known.update(word for row in read_table("never_corrected.tsv") for word in split_cell(row["word"]))
+        return frozenset(known)
+
+    def _corrected(self, words: list[str]) -> tuple[list[str], set[int]]:
+        known = self._known
+        changed: set[int] = set()
+        result = words
+        for index, word in enumerate(words):
+            if len(word) < 6 or word in known or not word.isalpha():
+                continue
+            correction = self._corrections.get(word)
+            if correction is None:
+                correction = self._correct(word)
+                if len(self._corrections) >= _CORRECTION_LIMIT:
+                    self._corrections.clear()
+                self._corrections[word] = correction
+            if correction != word:
+                if result is words:
+                    result = list(words)
+                result[index] = correction
+                changed.add(index)
+        return result, changed
+
+    def _correct(self, word: str) -> str:
+        """The lexicon word that ``word`` misspells, or ``word``: same first letter, one letter off (two if long)."""
+        allowed = 2 if len(word) >= 9 or (len(word) >= 7 and word.endswith(_MEDICAL_ENDINGS)) else 1
+        found = process.extract(word, self._targets, scorer=OSA.distance, score_cutoff=allowed, limit=2)
+        found = [item for item in found if item[0][0] == word[0] and not _inflection(word, item[0])]
+        if not found or (len(found) > 1 and found[0][1] == found[1][1]):
+            return word
+        return str(found[0][0])
+
+
+def _inflection(word: str, target: str) -> bool:
+    """Whether the two differ only in an ending, as two real words do (fracture, fractured; stabile, stability)."""
+    shared = 0
+    for first, second in zip(word, target, strict=False):
+        if first != second:
+            break
+        shared += 1
+    return shared >= min(len(word), len(target)) - 1
+
+
+def _holds(words: list[str], path: tuple[str, ...]) -> bool:
+    if len(path) == 1:
+        return path[0] in words
+    length = len(path)
+    return any(tuple(words[i : i + length]) == path for i in range(len(words) - length + 1))
+
+
+__all__ = ["CONCEPT", "SITE", "Mentions"]
