@@ -29,7 +29,7 @@ ANCESTORS = 3
 """Ancestors whose titles and inclusion terms belong to the text of a code, as in the reference of the shared dev notes."""
 
 _TOKEN = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
-_SENTENCE = re.compile(r"[^.!?;\n]+(?:\.(?=\S)[^.!?;\n]*)*")
+_SENTENCE = re.compile(r"[^\n]+?(?:[.!?](?=\s)|$)", re.MULTILINE)
 _ROLES: tuple[tuple[str, Role], ...] = (("ST", "injury"), ("R", "symptom"), ("Z", "status"), ("VWXY", "external"))
 
 Scores = npt.NDArray[np.float64]
@@ -70,8 +70,15 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.lower())
 
 
+def content_words(text: str) -> list[str]:
+    """Lower-case words and numbers without English stop words."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return [token for token in tokens(text) if token not in ENGLISH_STOP_WORDS]
+
+
 def sentences(text: str) -> list[tuple[int, int]]:
-    """(start, end) of each sentence or line that holds a letter; a dot inside a number or abbreviation does not split."""
+    """(start, end) of each sentence or line that holds a letter; a dot before anything but space does not split."""
     spans = []
     for match in _SENTENCE.finditer(text):
         start, end = match.span()
@@ -132,15 +139,14 @@ class CodeTexts:
         self.codes = list(edition.billable())
         self._order = np.lexsort((np.arange(len(self.codes)), np.array([len(code) for code in self.codes])))
 
-    def _own(self, name: str) -> str:
-        """Title and inclusion terms of one node; sections and chapters have no text of their own here."""
-        if name not in self.edition:
-            return ""
-        return " ".join([self.edition.title(name), *self.edition.inclusion_terms(name)])
-
     def text(self, code: str) -> str:
-        """Title and inclusion terms of a code and of its three nearest ancestors."""
-        return " ".join([self._own(code), *(self._own(name) for name in self.edition.ancestors(code)[:ANCESTORS])])
+        """Title and inclusion terms of a code and of its three nearest ancestors (a section has a title only)."""
+        titles = dict(self.edition.lineage_titles(code))
+        pieces = [self.edition.title(code), *self.edition.inclusion_terms(code)]
+        for name in self.edition.ancestors(code)[:ANCESTORS]:
+            pieces.append(titles[name])
+            pieces += self.edition.inclusion_terms(name) if name in self.edition else []
+        return " ".join(pieces)
 
     @cached_property
     def texts(self) -> list[str]:
@@ -149,10 +155,10 @@ class CodeTexts:
 
     @cached_property
     def tfidf(self) -> tuple[Any, Any]:
-        """Fitted vectorizer (words and word pairs, L2 norm) and the matrix of codes, shape (codes, terms)."""
+        """Fitted vectorizer (words and word pairs, no English stop words, 1 + log tf) and the matrix of shape (codes, terms)."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        vectorizer = TfidfVectorizer(ngram_range=(1, 2), dtype=np.float32)
+        vectorizer = TfidfVectorizer(ngram_range=(1, 2), stop_words="english", sublinear_tf=True, dtype=np.float32)
         return vectorizer, vectorizer.fit_transform(self.texts)
 
     @cached_property
@@ -161,7 +167,7 @@ class CodeTexts:
         import bm25s
 
         index = bm25s.BM25()
-        index.index([tokens(text) for text in self.texts], show_progress=False)
+        index.index([content_words(text) for text in self.texts], show_progress=False)
         return index
 
     @cached_property
@@ -254,7 +260,7 @@ class Bm25(_Baseline):
     def find(self, text: str, texts: CodeTexts) -> list[Found]:
         """Codes for a text, best first."""
         index = texts.bm25
-        known = [token for token in tokens(text) if token in index.vocab_dict]
+        known = [token for token in content_words(text) if token in index.vocab_dict]
         if not known:
             return []
         scores = np.asarray(index.get_scores(known), dtype=np.float64)

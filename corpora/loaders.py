@@ -85,7 +85,10 @@ def _rows(path: Path, *, delimiter: str = ",") -> Iterator[tuple[int, dict[str, 
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # clinical notes exceed the default of 128 KiB
     reader = csv.DictReader(io.StringIO(_read(path), newline=""), delimiter=delimiter, restval="")
     for row in reader:
-        yield reader.line_num, {(key or "").strip(): value or "" for key, value in row.items() if isinstance(value, str)}
+        yield (
+            reader.line_num,
+            {(key or "").strip(): value or "" for key, value in row.items() if isinstance(value, str)},
+        )
 
 
 def _known(value: str, allowed: object) -> str | None:

@@ -1,11 +1,12 @@
 """Metrics on (gold note, coding) pairs.
 
-Every metric but the counts is a ratio of two sums over notes, so a corpus score is the ratio of the summed numerators and
-denominators (micro average), a batch is scored like its parts, and confidence intervals come from resampling notes.
+Every metric but the counts and ``ece`` is a ratio of two sums over notes, so a corpus is scored like its parts and confidence
+intervals come from resampling notes. Sums are over codes or groups (micro average) except where a note is said to count.
 A metric whose denominator is zero is None, never 0 or 1. Definitions:
 
 =================  ====================================================================================================
-``recall@5``       required groups with an accepted code among the first 5 suggestions that are not blocked / groups
+``recall@5``       share of a note's required groups with an accepted code among the first 5 suggestions that are not blocked,
+                   averaged over the notes that have required groups (as in the reference of the shared dev notes)
 ``recall@10``      the same with 10
 ``mrr``            1 / place of the first code that ``primary`` accepts, in the reported sequence followed by the other
                    suggestions that are not blocked; over notes that have a primary code
@@ -286,8 +287,8 @@ def _level_parts(gold: GoldNote, coding: Coding, levels: CodeLevels, level: Leve
     place = next((n for n, code in enumerate(order, 1) if levels.any_same(gold.primary, code, level)), 0)
     with_primary = float(bool(gold.primary))
     return {
-        "recall@5": (hits(codes[:5]), len(groups)),
-        "recall@10": (hits(codes[:10]), len(groups)),
+        "recall@5": (hits(codes[:5]) / len(groups), 1.0) if groups else (0.0, 0.0),
+        "recall@10": (hits(codes[:10]) / len(groups), 1.0) if groups else (0.0, 0.0),
         "mrr": (1 / place if place else 0.0, with_primary),
         "p@1": (float(place == 1), with_primary),
         "precision": (tp, tp + fp),

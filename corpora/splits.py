@@ -51,9 +51,7 @@ def make_splits(notes: Iterable[GoldNote], *, seed: int = 0) -> dict[SplitName, 
         for number, note_id in enumerate(ids, start=1):
             total = dealt_before + number
 
-            lag = {
-                name: (SHARES[name] * number - here[name], SHARES[name] * total - len(splits[name])) for name in SPLIT_NAMES
-            }
+            lag = {name: (SHARES[name] * number - here[name], SHARES[name] * total - len(splits[name])) for name in SPLIT_NAMES}
             chosen = max(SPLIT_NAMES, key=lag.__getitem__)
             here[chosen] += 1
             splits[chosen].append(note_id)

@@ -141,10 +141,8 @@ class Vocabulary:
                     row["site"],
                     frozenset(word for part in split_cell(row["qualifiers"]) for word in phrase(part)),
                 )
-                if concept.id in self.concepts:  # merged for now
-                    for term in split_cell(row["terms"]):
-                        self._add(term, CONCEPT, concept.id)
-                    continue
+                if concept.id in self.concepts:
+                    raise LexiconError(f"{table}: concept {concept.id!r} stands twice")
                 if concept.kind not in CONCEPT_KINDS:
                     raise LexiconError(f"{table}: {concept.id!r} has the unknown kind {concept.kind!r}")
                 if concept.site and concept.site not in self.sites:

@@ -12,6 +12,7 @@ from models.problems import Problem
 from models.specificity import Fit, fit
 
 PER_PROBLEM = 4
+SOFT_PLACES = 4  # a concept whose codes lie at no more places than this is told apart by other things than the site
 WIDE_STEM = 400  # stems with more leaves are searched by site only
 
 
@@ -37,6 +38,7 @@ class CandidateFinder:
         self.vocabulary = vocabulary
         self.facets: FacetIndex = load_facets(edition)
         self._stem_words: dict[str, frozenset[str]] = {}
+        self._soft: dict[tuple[str, ...], bool] = {}
 
     def _words_of_stem(self, stem: str) -> frozenset[str]:
         words = self._stem_words.get(stem)
@@ -64,9 +66,12 @@ class CandidateFinder:
     def _fits(self, problem: Problem, handedness: str) -> list[Fit]:
         concept = self.vocabulary.concepts[problem.concept]
         rows: dict[str, tuple[int, str, CodeFacets]] = {}
-        for rank, stem in enumerate(problem.stems or concept.codes):
+        stems = problem.stems or concept.codes
+        soft = self._is_soft(stems)
+        default = _default_stem(stems)
+        for rank, stem in enumerate(stems):
             leaves = self.facets.below(stem)
-            if problem.sites or len(leaves) > WIDE_STEM:
+            if not soft and (problem.sites or len(leaves) > WIDE_STEM):
                 leaves = self.facets.at_sites(stem, problem.sites)
             for row in leaves:
                 rows.setdefault(row.code, (rank, stem, row))
@@ -85,9 +90,20 @@ class CandidateFinder:
                 vocabulary=self.vocabulary,
                 term_words=term_words,
                 handedness=handedness,
+                default_stem=default,
+                soft_site=soft,
             )
             for rank, stem, row in rows.values()
         ]
+
+    def _is_soft(self, stems: tuple[str, ...]) -> bool:
+        """Whether the stems lie at so few places that the site hardly tells their codes apart."""
+        soft = self._soft.get(stems)
+        if soft is None:
+            places = {row.sites for stem in stems for row in self.facets.below(stem)}
+            soft = len(places) <= SOFT_PLACES
+            self._soft[stems] = soft
+        return soft
 
     def _both_sides(self, problem: Problem, fits: list[Fit]) -> list[Candidate]:
         by_side: dict[str, list[Fit]] = {}
@@ -110,3 +126,10 @@ class CandidateFinder:
             if all(item.leaf != c.leaf for c in result) and len(result) < PER_PROBLEM:
                 result.append(Candidate(item.leaf, problem, item, len(result), item.score - chosen[0].score if chosen else 0.0))
         return result
+
+
+def _default_stem(stems: tuple[str, ...]) -> str:
+    """The stem whose subtree is the default: the longest one that the first, often side-unspecified, code lies in."""
+    first = stems[0] if stems else ""
+    wider = [stem for stem in stems[1:] if first.startswith(stem)]
+    return max(wider, key=len, default=first)

@@ -16,11 +16,12 @@ from models.coding import Coding, Evidence, Note, Role, RuleVerdict, Suggestion
 from models.combine import Combiner
 from models.derive import Deriver
 from models.options import Option, Proposer
-from models.problems import problems_of
+from models.problems import Problem, problems_of
 from models.ranker import TransparentRanker
 from models.retrieval import load_titles
 from models.rules import decide
 from models.rules.encounter import encounter_of
+from nlp.finding import Reading
 from nlp.pipeline import Reader
 
 MAX_CHARACTERS = 1_100_000
@@ -99,13 +100,7 @@ class Coder:
         info, warning = edition_for(day)
         engine = self._engine(info.name)
         notices = [warning] if warning else []
-        reading = self.reader.read(note.text)
-        phase, phase_reason = encounter_of(reading, note.encounter)
-        problems = self.combiner.combine(problems_of(reading, self.vocabulary))
-        problems = self.deriver.derive(problems, phase)
-        handedness = note.dominance or reading.dominance
-        options = engine.proposer.options(problems, reading, phase, handedness)
-        decide.mark_explained(options, self.vocabulary)
+        reading, problems, options, phase, phase_reason = self._propose(note, engine)
         self.ranker.score(options)
         verdict = decide.decide(
             options,
@@ -142,6 +137,22 @@ class Coder:
             notices=[*notices, *verdict.notices],
             questions=verdict.questions,
         )
+
+    def _propose(self, note: Note, engine: _Engine) -> tuple[Reading, list[Problem], list[Option], str, str]:
+        """Everything before ranking: reading, problems, options with features, phase of care and its reason."""
+        reading = self.reader.read(note.text)
+        phase, phase_reason = encounter_of(reading, note.encounter)
+        problems = self.combiner.combine(problems_of(reading, self.vocabulary))
+        problems = self.deriver.derive(problems, phase)
+        handedness = note.dominance or reading.dominance
+        options = engine.proposer.options(problems, reading, phase, handedness)
+        decide.mark_explained(options, self.vocabulary)
+        return reading, problems, options, phase, phase_reason
+
+    def options_for(self, note: Note) -> list[Option]:
+        """The unranked options of a note with their features: what the ranker learns from."""
+        info, _ = edition_for(note.date_of_service or date.today())
+        return self._propose(note, self._engine(info.name))[2]
 
     def pipe(self, notes: Iterable[Note], *, workers: int = 1) -> Iterator[Coding]:
         """Code many notes, in order."""

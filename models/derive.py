@@ -18,6 +18,7 @@ STROKE_SUBCATEGORY = {
     "history_of_stroke": "I69.3",
     "stroke_sequela_unspecified": "I69.3",
 }
+ORTHOPEDIC_AFTERCARE = "aftercare_orthopedic_other"
 _PAST_SECTIONS = frozenset({"past_history", "surgical_history", "social_history", "medications", "prior_level", "allergies"})
 
 
@@ -50,7 +51,7 @@ class Deriver:
             if id(problem) in stroke_ids:
                 continue
             suffixes = self._sequelae.get(problem.concept)
-            specific = [s for s in suffixes or () if s != "98"]
+            specific = list(suffixes or ())
             if problem.assertion == "present" and specific:
                 deficits += 1
                 side = problem.side
@@ -65,7 +66,9 @@ class Deriver:
                         kind="diagnosis",
                     )
                 )
-                result.append(replace(problem, replaced_by="stroke"))
+                # I69.x91 and I69.x98 ask for a second code that says which dysphagia or other sequela it is
+                keeps_own = set(specific) <= {"91", "98"}
+                result.append(problem if keeps_own else replace(problem, replaced_by="stroke"))
             else:
                 result.append(problem)
         for stroke in strokes:
@@ -88,6 +91,11 @@ class Deriver:
         for procedure in problems:
             if procedure.kind != "procedure" or procedure.assertion not in {"present", "historical"}:
                 continue
+            if self._adds_orthopedic_aftercare(procedure, problems, injuries) and not any(p.concept == ORTHOPEDIC_AFTERCARE for p in result):
+                result.append(
+                    replace(procedure, concept=ORTHOPEDIC_AFTERCARE, kind="aftercare", sites=(), side="unspecified",
+                            assertion="present", derived=f"{procedure.concept} in rehabilitation")
+                )
             replaced_joint = any(code.startswith("Z96.6") for code in self.vocabulary.concepts[procedure.concept].codes[:1])
             if not replaced_joint:
                 continue
@@ -116,6 +124,16 @@ class Deriver:
                 ):
                     result[index] = replace(problem, replaced_by="joint_replaced")
         return result
+
+    def _adds_orthopedic_aftercare(self, procedure: Problem, problems: list[Problem], injuries: list[Problem]) -> bool:
+        """Aftercare Z47.89 after an operation on bone, joint or disc that was not done for an injury (I.C.21.c.7)."""
+        return (
+            self.vocabulary.areas.get(procedure.concept) == "procedures"
+            and "Z47.89" in self.vocabulary.concepts[procedure.concept].codes
+            and ORTHOPEDIC_AFTERCARE in self.vocabulary.concepts
+            and any(m.section not in _PAST_SECTIONS for m in procedure.mentions)
+            and not any(self._related(i, procedure) for i in injuries)
+        )
 
     def _related(self, first: Problem, second: Problem) -> bool:
         return not first.sites or not second.sites or any(

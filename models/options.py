@@ -28,7 +28,8 @@ _SECTIONS = {
     "in_imaging": {"imaging"},
     "in_past": {"past_history", "surgical_history", "prior_level", "social_history", "medications"},
     "in_plan": {"plan", "interventions", "goals", "education", "billing", "precautions"},
-    "in_other": {"other", "header", "review_of_systems"},
+    "in_header": {"header", "whole"},
+    "in_other": {"other", "review_of_systems"},
 }
 _CHAPTERS = "MSRZGIFNT"
 
@@ -180,6 +181,7 @@ class _NoteContext:
         live = [p for p in coded if p.assertion == "present"]
         self.count = len(live)
         self.diagnoses = [p for p in live if p.kind in {"diagnosis", "injury"} and not p.replaced_by]
+        self.procedures = [p for p in coded if p.kind == "procedure"]
         self.decisive = sum(1 for p in live if p.weight >= DECISIVE)
         self.last = max((m.end for p in coded for m in p.mentions), default=1)
         self.order = {id(p): i for i, p in enumerate(sorted(live, key=lambda p: (-p.weight, p.mentions[0].start if p.mentions else 0)))}
@@ -247,6 +249,11 @@ def _features(
         acuity=float(bool(problem.acuity)),
         cause_known=float(bool(problem.cause)),
         medical=float(vocabulary.areas.get(problem.concept) in {"medical", "cardiopulmonary"}),
+        operated=float(
+            problem.kind in {"diagnosis", "injury", "symptom"}
+            and any(_shares_site(p, problem, vocabulary) for p in context.procedures)
+        ),
+        specific=float(problem.kind in {"diagnosis", "injury"} and not problem.replaced_by),
         text_score=0.0,
         written=0.0,
         source_text=0.0,
@@ -274,10 +281,14 @@ FEATURE_NAMES: tuple[str, ...] = tuple(
             "unsupported", "first_place", "place", "margin", "weight", "mentions", "negated", "uncertain", "position",
             "site_known", "site_stated", "side_stated", "side_known", "corrected", "past", "derived", "replaced", "problems",
             "diagnoses", "order", "initial", "acuity", "cause_known", "medical", "text_score", "written", "source_text",
-            "source_written", "explained", "covered", "only_objective", "only_past", "only_plan",
+            "source_written", "operated", "specific", "explained", "covered", "only_objective", "only_past", "only_plan",
         }
     )
 )
+
+
+def _shares_site(first: Problem, second: Problem, vocabulary: Vocabulary) -> bool:
+    return any(vocabulary.related(a, b) for a in first.sites for b in second.sites)
 
 
 def _text_features(option: Option, score: float, weight: float, covered: bool, context: _NoteContext) -> dict[str, float]:

@@ -29,6 +29,9 @@ MULTIPLE = -0.9
 RESIDUAL_MATCH = 0.15
 RESIDUAL_UNSUPPORTED = -0.35
 STEM_STEP = 0.03
+STEM_STEP_IMPLIED = 0.1
+SITE_SOFT = -0.2
+SITE_DEFAULT = 0.6
 DOMINANCE_MATCH = 0.5
 DOMINANCE_OTHER = -2.0
 
@@ -51,11 +54,14 @@ class Fit:
     matched: tuple[str, ...] = ()
 
 
-def site_fit(own: tuple[str, ...], code_sites: tuple[str, ...], vocabulary: Vocabulary) -> float:
+def site_fit(
+    own: tuple[str, ...], code_sites: tuple[str, ...], vocabulary: Vocabulary, context: frozenset[str] = frozenset()
+) -> float:
     """Fit of a problem's sites with a title's sites.
 
     The same site is best; a title at a wider place may be used (a finding at the patella may use a knee code), a title
-    at a part of the place claims a detail that the note lacks, another place does not fit.
+    at a part of the place claims a detail that the note lacks, another place does not fit. A part whose every word stands
+    in the finding's sentence ("distal phalanx ... middle finger") is said after all.
     """
     if not code_sites:
         return 0.0
@@ -69,6 +75,8 @@ def site_fit(own: tuple[str, ...], code_sites: tuple[str, ...], vocabulary: Voca
                 steps = lineage.index(code_site)
                 value = SITE_EXACT if steps == 0 else SITE_WIDER - SITE_STEP * (steps - 1)
                 value -= 0.05 * index
+            elif qualifier_words(code_site) <= context:
+                value = SITE_EXACT - 0.05
             elif site in vocabulary.lineage(code_site):
                 value = SITE_NARROWER
             else:
@@ -119,6 +127,8 @@ def fit(
     vocabulary: Vocabulary,
     term_words: frozenset[str] = frozenset(),
     handedness: str = "",
+    default_stem: str = "",
+    soft_site: bool = False,
 ) -> Fit:
     """Score one leaf against one problem.
 
@@ -139,7 +149,14 @@ def fit(
     -------
     Fit
     """
-    site_value = site_fit(sites, facets.sites, vocabulary)
+    site_value = site_fit(sites, facets.sites, vocabulary, context)
+    step = STEM_STEP
+    if soft_site:  # the concept names one place anyway: its codes differ by other things
+        site_value = max(site_value, SITE_SOFT)
+    if concept.site and set(sites) <= {concept.site}:  # the site is only implied: the table's order knows better
+        step = STEM_STEP_IMPLIED
+        if default_stem and facets.code.startswith(default_stem):
+            site_value = max(site_value, SITE_DEFAULT)
     side_value = side_fit(side, facets.side)
     if facets.dominance in {"dominant", "nondominant"} and side in {"right", "left"}:
         side_value += DOMINANCE_MATCH if facets.dominance == dominance_of(side, handedness) else DOMINANCE_OTHER
@@ -182,7 +199,7 @@ def fit(
             residual_value += RESIDUAL_UNSUPPORTED
             unsupported += 1
     residual_value = max(-1.4, residual_value)
-    score = 1.0 + site_value + side_value + qualifier_value + residual_value - STEM_STEP * min(stem_rank, 12)
+    score = 1.0 + site_value + side_value + qualifier_value + residual_value - step * min(stem_rank, 12)
     return Fit(
         facets.code, score, site_value, side_value, qualifier_value, residual_value, stem_rank, unsupported, tuple(sorted(matched))
     )

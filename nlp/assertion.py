@@ -10,7 +10,8 @@ from __future__ import annotations
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from lexicon.vocabulary import CUE, Cue
+from lexicon.tables import read_table, split_cell
+from lexicon.vocabulary import CONCEPT, CUE, Cue
 from nlp.component import TableComponent
 from nlp.draft import Draft, FindingDraft, Mention, draft_of
 
@@ -35,14 +36,15 @@ class Assertion(TableComponent):
         draft = draft_of(doc)
         by_sentence: dict[int, list[Mention]] = {}
         for mention in draft.mentions:
-            if mention.layer == CUE:
+            if mention.layer in {CUE, CONCEPT}:
                 by_sentence.setdefault(draft.sentence_of[mention.start], []).append(mention)
         for finding in draft.findings:
             self._decide(draft, finding, by_sentence.get(draft.sentence_of[finding.start], []))
         return doc
 
     def _decide(self, draft: Draft, finding: FindingDraft, cues: list[Mention]) -> None:
-        best = self.strongest(draft, finding.start, finding.end, cues)
+        kind = self.vocabulary.concepts[finding.concept].kind
+        best = self.strongest(draft, finding.start, finding.end, cues, normal=kind in _NORMAL_KINDS)
         if best is not None:
             cue: Cue = best.value
             finding.assertion = _VALUE.get(cue.category, cue.category)
@@ -52,15 +54,30 @@ class Assertion(TableComponent):
         finding.assertion = default
 
     @staticmethod
-    def strongest(draft: Draft, start: int, end: int, cues: list[Mention]) -> Mention | None:
-        """The cue that decides the span from ``start`` to ``end``, or None."""
+    def strongest(draft: Draft, start: int, end: int, near: list[Mention], *, normal: bool = True) -> Mention | None:
+        """The cue that decides the span from ``start`` to ``end``, or None.
+
+        Parameters
+        ----------
+        draft : Draft
+        start, end : int
+            Content tokens of the finding.
+        near : list of Mention
+            Cues, and the concepts between which a backward cue must not jump, of the same sentence.
+        normal : bool
+            Whether cues of normality count: they speak of signs, not of diseases.
+        """
+        cues = [m for m in near if m.layer == CUE]
+        concepts = [m for m in near if m.layer == CONCEPT]
         best: tuple[int, int] | None = None
         chosen = None
         stops = [m for m in cues if m.value.category == "termination"]
         for mention in cues:
             cue: Cue = mention.value
             rank = _PRIORITY.get(cue.category)
-            if rank is None or (mention.start < end and start < mention.end):
+            if rank is None or (start <= mention.start and mention.end <= end):
+                continue
+            if cue.category == "normal" and not normal:
                 continue
             if mention.end <= start and cue.direction in {"forward", "both"}:
                 low, high = mention.end, start
@@ -72,10 +89,28 @@ class Assertion(TableComponent):
                 continue
             if not _reaches(draft, low, high, cue.scope):
                 continue
+            if mention.start >= end and _jumps(draft, low, high, concepts):
+                continue
+            if cue.category == "normal" and any(draft.words[i] in _NORMAL_STOPS for i in range(low, high)):
+                continue
             order = (rank, high - low)
             if best is None or order < best:
                 best, chosen = order, mention
         return chosen
+
+
+_NORMAL_KINDS = frozenset({"symptom", "function", "measure"})
+_NORMAL_STOPS = frozenset({"with", "and", "but", ",", "while", "that"})
+_JOINERS = frozenset({",", "and", "or", "/", "&", "nor"})
+_LIST_STOPS = frozenset(word for row in read_table("list_stops.tsv") for word in split_cell(row["word"]))
+
+
+def _jumps(draft: Draft, low: int, high: int, concepts: list[Mention]) -> bool:
+    """Whether a backward cue would jump over another finding that is not joined to this one by a mere list."""
+    for other in concepts:
+        if low <= other.start and other.end <= high and any(draft.words[i] not in _JOINERS for i in range(low, other.start)):
+            return True
+    return False
 
 
 def _reaches(draft: Draft, low: int, high: int, scope: str) -> bool:
@@ -84,5 +119,14 @@ def _reaches(draft: Draft, low: int, high: int, scope: str) -> bool:
         return high - low <= int(scope)
     if scope == "sentence":
         return True
-    ends = _CLAUSE_STRICT if scope == "clause" else _CLAUSE_ENDS
-    return not any(draft.words[position] in ends for position in range(low, high))
+    words = draft.words[low:high]
+    if scope == "clause":
+        return not any(word in _CLAUSE_STRICT for word in words)
+    if any(word in _CLAUSE_ENDS for word in words):
+        return False
+    if "," in words:  # a list goes on behind a comma only with bare items; "A, and B" is no list of two
+        commas = [index for index, word in enumerate(words) if word == ","]
+        if len(commas) == 1 and commas[0] + 1 < len(words) and words[commas[0] + 1] in {"and", "but"}:
+            return False
+        return not any(word in _LIST_STOPS for word in words[commas[0] + 1 :])
+    return True

@@ -113,8 +113,7 @@ def _contains(words: tuple[str, ...], path: tuple[str, ...]) -> bool:
 
 
 def _denied(draft: Draft, mention: Mention, near: list[Mention]) -> bool:
-    cues = [m for m in near if m.layer == CUE]
-    chosen = Assertion.strongest(draft, mention.start, mention.end, cues)
+    chosen = Assertion.strongest(draft, mention.start, mention.end, near)
     return chosen is not None and chosen.value.category in {"negated", "hypothetical", "family", "uncertain"}
 
 

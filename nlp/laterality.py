@@ -12,6 +12,7 @@ from collections import Counter
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from lexicon.tables import read_table
 from lexicon.vocabulary import CUE, SIDE, SITE, SideForm
 from nlp.component import TableComponent
 from nlp.draft import Draft, FindingDraft, Mention, SiteMention, draft_of
@@ -19,6 +20,8 @@ from nlp.draft import Draft, FindingDraft, Mention, SiteMention, draft_of
 _JOINERS = frozenset({"and", "&", "/", ",", "or", "+", "to", "into", "as", "well"})
 _OF = frozenset({"in", "of", "at", "to", "over", "around", "on", "along", "within", "across", "from", "involving", "affecting", "about"})
 _SMALL = frozenset({"the", "her", "his", "their", "both", "entire", "whole", ",", "area", "joint", "region", "side", "mid", "lower", "upper", "("})
+_SPINE_REGIONS = frozenset({"cervical_spine", "thoracic_spine", "lumbar_spine", "cervicothoracic", "thoracolumbar", "sacrum"})
+_SITED_AREAS = frozenset({"pain", "joints", "injuries", "spine", "lymphedema_skin"})
 _OPPOSITE = {"right": "left", "left": "right"}
 
 
@@ -30,6 +33,10 @@ def create_laterality(nlp: Language, name: str) -> Laterality:
 
 class Laterality(TableComponent):
     """Gives every finding draft its sites and its side, with the cues that decided them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._generic = frozenset(row["site"] for row in read_table("generic_sites.tsv"))
 
     def __call__(self, doc: Doc) -> Doc:
         """Set ``sites`` and ``side`` of the drafts."""
@@ -68,6 +75,8 @@ class Laterality(TableComponent):
             form: SideForm = mention.value
             if form.near:
                 before, after = mention.start - 1, mention.end
+                if before > 0 and draft.words[before] in {",", "("}:
+                    before -= 1
                 beside = any(
                     position in anchors and draft.sentence_of[position] == draft.sentence_of[mention.start]
                     for position in (before, after, after + 1 if after < len(draft.words) and draft.words[after] in {"/", "&", "and", "knee", "sided"} else after)
@@ -127,20 +136,27 @@ class Laterality(TableComponent):
     ) -> list[FindingDraft]:
         concept = self.vocabulary.concepts[finding.concept]
         others = [f for f in draft.findings if f is not finding and draft.sentence_of[f.start] == draft.sentence_of[finding.start]]
-        group = self._sites_for(draft, finding, sites, others)
-        more: list[FindingDraft] = []
+        inside = [s for s in sites if finding.start <= s.start and s.end <= finding.end]
+        group = self._sites_for(draft, finding, [s for s in sites if s not in inside], others)
+        own = [s.site for s in inside if s.site not in self._generic]
         if concept.site:
-            finding.sites = [concept.site]
+            own.append(concept.site)
+        more: list[FindingDraft] = []
+        if own:  # the words of the term name the place; what stands beside it may only narrow it or give the side
+            near = [s for s in group if any(self.vocabulary.related(s.site, name) for name in own)]
+            narrower = [s.site for s in near if any(n in self.vocabulary.lineage(s.site)[1:] for n in own)]
+            finding.sites = list(dict.fromkeys([*narrower, *own]))
             finding.site_stated = True
-            inner = [s for s in group if self.vocabulary.related(s.site, concept.site)]
-            if inner:
-                group = inner[:1]
-                if concept.site in self.vocabulary.lineage(inner[0].site):
-                    finding.sites = [inner[0].site] + ([concept.site] if inner[0].site != concept.site else [])
-            else:
-                group = []
-        if group and not concept.site:
-            parts = self._parts(group)
+            for site in [*inside, *near]:
+                if site.side and site.side_cue is not None:
+                    finding.side, finding.side_stated = site.side, True
+                    finding.cues.append(site.side_cue)
+                    break
+            group = []
+        elif inside and not group:
+            group = inside
+        if group:
+            parts = self._parts([s for s in group if s.site not in self._generic] or group)
             self._take(draft, finding, parts[0])
             for part in parts[1:]:
                 copy = FindingDraft(
@@ -148,18 +164,16 @@ class Laterality(TableComponent):
                 )
                 self._take(draft, copy, part)
                 more.append(copy)
-        elif group:
-            self._take(draft, finding, group[:1], keep_sites=True)
         for target in [finding, *more]:
             if not target.side:
                 self._side_from_sentence(draft, target, sides, sites)
         return more
 
-    def _take(self, draft: Draft, finding: FindingDraft, part: list[SiteMention], *, keep_sites: bool = False) -> None:
-        if not keep_sites:
-            finding.sites = list(dict.fromkeys(site.site for site in part))
-            finding.site_stated = True
-            finding.cues.extend(draft.cue("site", site.site, site.start, site.end) for site in part[:1])
+    @staticmethod
+    def _take(draft: Draft, finding: FindingDraft, part: list[SiteMention]) -> None:
+        finding.sites = list(dict.fromkeys(site.site for site in part))
+        finding.site_stated = True
+        finding.cues.extend(draft.cue("site", site.site, site.start, site.end) for site in part[:1])
         for site in part:
             if site.side and site.side_cue is not None:
                 finding.side = site.side
@@ -187,9 +201,6 @@ class Laterality(TableComponent):
     ) -> list[SiteMention]:
         """The sites of the finding in its sentence, possibly several of a list."""
         words = draft.words
-        inside = [s for s in sites if finding.start <= s.start and s.end <= finding.end]
-        if inside:
-            return inside
         left = [s for s in sites if s.end <= finding.start]
         right = [s for s in sites if s.start >= finding.end]
         after = self._run_after(draft, finding, right, others)
@@ -213,11 +224,15 @@ class Laterality(TableComponent):
             first = right[0]
             gap = words[finding.end : first.start]
             between = [f for f in others if finding.end <= f.start and f.end <= first.start]
-            if len(gap) <= 8 and not between and not any(w in {".", ";"} for w in gap):
+            if len(gap) <= (8 if self._needs_site(finding) else 3) and not between and not any(w in {".", ";"} for w in gap):
                 return [first]
-        if left and not any(w in {";"} for w in words[left[-1].end : finding.start]):
+        if left and self._needs_site(finding) and not any(w in {";"} for w in words[left[-1].end : finding.start]):
             return [left[-1]]
         return []
+
+    def _needs_site(self, finding: FindingDraft) -> bool:
+        """Whether the codes of the concept differ by site, so that even a distant site is worth taking."""
+        return self.vocabulary.areas.get(finding.concept) in _SITED_AREAS
 
     def _run_after(
         self, draft: Draft, finding: FindingDraft, right: list[SiteMention], others: list[FindingDraft]
@@ -241,7 +256,7 @@ class Laterality(TableComponent):
         for site in right[1:]:
             if self._joined(draft, run[-1].end, site.start) or _only_sides(draft, run[-1].end, site.start):
                 run.append(site)
-            elif all(w in _OF or w in _SMALL or w in side_words for w in words[run[-1].end : site.start]) and site.start - run[-1].end <= 4:
+            elif all(w in _OF or w in _SMALL or w in side_words or w in _JOINERS for w in words[run[-1].end : site.start]) and site.start - run[-1].end <= 4:
                 run.append(site)
             else:
                 break
@@ -278,18 +293,34 @@ class Laterality(TableComponent):
         """Give findings without site or side those of the same line's start, the last finding, or the whole note."""
         note_sides = self._sides_of_note(draft)
         last: FindingDraft | None = None
+        self._take_spinal_region(draft)
         for finding in draft.findings:
             concept = self.vocabulary.concepts[finding.concept]
             if finding.sites and not finding.side:
                 self._side_of_note(draft, finding, note_sides)
-            elif not finding.sites and last is not None and concept.kind in {"symptom", "injury", "diagnosis"}:
+            elif not finding.sites and last is not None and concept.kind in {"symptom", "injury", "diagnosis"} and self._needs_site(finding):
                 close = draft.sentence_of[finding.start] - draft.sentence_of[last.start] <= 1
                 if close and last.sites and draft.section_of[last.start] == draft.section_of[finding.start]:
                     finding.sites = list(last.sites)
                     if not finding.side:
                         finding.side = last.side
-            if finding.sites and finding.site_stated:
+            if finding.sites and finding.site_stated and self.vocabulary.sites[finding.sites[0]].kind != "organ":
                 last = finding
+
+    def _take_spinal_region(self, draft: Draft) -> None:
+        """A spinal condition without a region ("spinal stenosis", "the disc") takes the nearest region of the note."""
+        regions = [
+            s for s in draft.sites
+            if s.site not in self._generic and not s.normal and not _SPINE_REGIONS.isdisjoint(self.vocabulary.lineage(s.site))
+        ]
+        if not regions:
+            return
+        for finding in draft.findings:
+            if self.vocabulary.areas.get(finding.concept) != "spine" or any(s not in self._generic for s in finding.sites):
+                continue
+            nearest = min(regions, key=lambda s: (abs(s.start - finding.start), s.start))
+            finding.sites = [nearest.site]
+            finding.cues.append(draft.cue("site", nearest.site, nearest.start, nearest.end))
 
     def _sides_of_note(self, draft: Draft) -> dict[str, Counter[str]]:
         counts: dict[str, Counter[str]] = {}

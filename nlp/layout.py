@@ -104,7 +104,7 @@ class Layout(TableComponent):
             if end < count:
                 starts.add(end)
             index = max(end, index + 1)
-        draft.section_of = ["other"] * count
+        draft.section_of = ["other" if marks else "whole"] * count
         for number, (start, _, section) in enumerate(marks):
             stop = marks[number + 1][0] if number + 1 < len(marks) else count
             draft.section_of[start:stop] = [section] * (stop - start)

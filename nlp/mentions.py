@@ -39,6 +39,7 @@ class Mentions(TableComponent):
         super().__init__()
         self.correct_spelling = correct_spelling
         self._corrections: dict[str, str] = {}
+        self._caps_only = frozenset(form for row in read_table("caps_only.tsv") for form in split_cell(row["form"]))
 
     def __call__(self, doc: Doc) -> Doc:
         """Add mentions and finding drafts."""
@@ -48,6 +49,8 @@ class Mentions(TableComponent):
         mentions: list[Mention] = []
         for start, end, layer, value in scan(self.vocabulary.trie, words):
             if sentence_of[start] != sentence_of[end - 1]:
+                continue
+            if end - start == 1 and words[start] in self._caps_only and not self._in_capitals(draft, start):
                 continue
             if layer == SHORT:
                 mentions.extend(self._short_form(draft, words, start, end, value))
@@ -63,6 +66,16 @@ class Mentions(TableComponent):
         }
         draft.findings = list(drafts.values())
         return doc
+
+    @staticmethod
+    def _in_capitals(draft: Draft, index: int) -> bool:
+        """Whether the token is written in capitals while the words around it are not."""
+        if not draft.text[draft.starts[index] : draft.ends[index]].isupper():
+            return False
+        low, high = max(0, index - 4), min(len(draft.words), index + 5)
+        return any(
+            any(letter.islower() for letter in draft.text[draft.starts[i] : draft.ends[i]]) for i in range(low, high) if i != index
+        ) or high - low <= 4
 
     # ---------------------------------------------------------------- short forms
 

@@ -7,6 +7,7 @@ April 2026. Editions that a user imports (``theracode edition import``) stand be
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
@@ -20,7 +21,7 @@ from lexicon.codes.changes import Change, apply_changes
 from lexicon.codes.edition import Edition
 from lexicon.codes.tabular import Release, packaged_release_path, parse_tabular
 from lexicon.errors import EditionError
-from lexicon.tables import ROOT, read_table
+from lexicon.tables import ROOT, read_table, split_cell
 
 BASE_NAME = "FY2026-April"
 FORMAT = 3  # of the compiled file; raise it when its layout changes
@@ -37,46 +38,89 @@ class EditionInfo:
         Span of dates of service, both included.
     source : str
         Where its codes come from.
-    changes : str
-        Change table applied to the base release, empty for none.
+    changes : tuple of str
+        Change tables applied to the tabular list one after the other: names below lexicon/, or paths of an import.
     path : Path or None
         Folder of an imported edition.
+    notes_as_of : str
+        Label of the release that the instructional notes come from.
     """
 
     name: str
     first: date
     last: date
     source: str
-    changes: str = ""
+    changes: tuple[str, ...] = ()
     path: Path | None = None
+    notes_as_of: str = ""
 
 
 def editions() -> list[EditionInfo]:
     """All editions, packaged and imported, by first date; an imported one stands before a packaged one."""
     known = [
         EditionInfo(
-            row["name"], date.fromisoformat(row["first"]), date.fromisoformat(row["last"]), row["source"], row["changes"]
+            row["name"],
+            date.fromisoformat(row["first"]),
+            date.fromisoformat(row["last"]),
+            row["source"],
+            tuple(f"codes/{table}" for table in split_cell(row["changes"])),
+            notes_as_of=BASE_NAME,
         )
         for row in read_table("codes/editions.tsv")
     ]
-    imported = []
-    folder = data_folder() / "editions"
+    imported = imported_editions()
+    return sorted(
+        [*imported.values(), *(info for info in known if info.name not in imported)], key=lambda i: (i.first, i.path is None)
+    )
+
+
+def imported_editions() -> dict[str, EditionInfo]:
+    """Editions that the user imported, by name.
+
+    Each import stands in a folder of its own that appears whole or not at all; of two folders with the same name the
+    later import counts. A folder whose description is damaged is passed over.
+    """
+    found: dict[str, tuple[int, EditionInfo]] = {}
+    folder = editions_folder()
     for path in sorted(folder.glob("*/edition.json")) if folder.is_dir() else []:
+        if path.parent.name.startswith("."):
+            continue
         try:
             meta = srsly.read_json(path)
-            imported.append(
-                EditionInfo(
-                    meta["name"],
-                    date.fromisoformat(meta["first"]),
-                    date.fromisoformat(meta["last"]),
-                    meta["source"],
-                    path=path.parent,
-                )
+            number = int(meta.get("imported", 0))
+            info = EditionInfo(
+                meta["name"],
+                date.fromisoformat(meta["first"]),
+                date.fromisoformat(meta["last"]),
+                meta["source"],
+                tuple(str(path.parent / table) for table in meta.get("changes", ())),
+                path.parent,
+                meta.get("notes_as_of") or meta["name"],
             )
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-    taken = {info.name for info in imported}
-    return sorted([*imported, *(info for info in known if info.name not in taken)], key=lambda i: (i.first, i.path is None))
+        if info.name not in found or number >= found[info.name][0]:
+            found[info.name] = (number, info)
+    return {name: info for name, (_, info) in found.items()}
+
+
+def editions_folder() -> Path:
+    """Folder of the imported editions."""
+    return data_folder() / "editions"
+
+
+def edition_info(name: str) -> EditionInfo:
+    """What is known of the edition with this name.
+
+    Raises
+    ------
+    EditionError
+        If no edition has this name.
+    """
+    for info in editions():
+        if info.name == name:
+            return info
+    raise EditionError(f"there is no edition {name!r}; `theracode edition list` shows those that exist")
 
 
 def edition_for(day: date | None) -> tuple[EditionInfo, str | None]:
@@ -113,16 +157,14 @@ def load_edition(name: str = BASE_NAME) -> Edition:
     EditionError
         If no edition has this name or its files are damaged.
     """
-    for info in editions():
-        if info.name == name:
-            return _load(info)
-    raise EditionError(f"there is no edition {name!r}; `theracode edition list` shows those that exist")
+    info = edition_info(name)
+    if info.path is not None and not source_path(info).is_file():  # replaced by another process since it was listed
+        info = edition_info(name)
+    return _load(info)
 
 
 @cache
 def _code_digest() -> str:
-    import hashlib
-
     digest = hashlib.sha256(str(FORMAT).encode())
     for path in sorted((ROOT / "codes").glob("*")):
         if path.suffix in {".py", ".tsv"}:
@@ -130,19 +172,29 @@ def _code_digest() -> str:
     return digest.hexdigest()
 
 
-def _source_path(info: EditionInfo) -> Path:
+def source_path(info: EditionInfo) -> Path:
+    """The tabular XML that an edition is compiled from."""
     return packaged_release_path() if info.path is None else info.path / "tabular.xml"
 
 
 def edition_key(info: EditionInfo) -> str:
-    """What a compiled file of this edition depends on."""
-    return f"{file_digest(_source_path(info))[:24]}{_code_digest()[:24]}{info.name}"
+    """What a compiled file of this edition depends on: its files, its name and the code that reads them.
+
+    Raises
+    ------
+    EditionError
+        If a file of the edition is missing or cannot be read.
+    """
+    try:
+        files = [source_path(info), *(Path(table) for table in info.changes if info.path is not None)]
+        digests = "".join(file_digest(path) for path in files)
+    except OSError as error:
+        raise EditionError(f"a file of edition {info.name} cannot be read ({error.strerror}); import it again") from None
+    return hashlib.sha256(f"{digests}{_code_digest()}{info.name}".encode()).hexdigest()
 
 
 def _load(info: EditionInfo) -> Edition:
-    import hashlib
-
-    key = hashlib.sha256(edition_key(info).encode()).hexdigest()
+    key = edition_key(info)
     stored = load_compiled(f"edition-{info.name}", key)
     if stored is None:
         stored = _compile(info)
@@ -159,22 +211,19 @@ def _load(info: EditionInfo) -> Edition:
     return Edition(
         release,
         source=info.source,
-        notes_as_of=BASE_NAME if info.changes else info.name,
+        notes_as_of=info.notes_as_of,
         changed=stored["changed"],
         references=dict(stored["references"]),
     )
 
 
 def _compile(info: EditionInfo) -> dict[str, Any]:
-    release = parse_tabular(_source_path(info), info.name)
-    changed: list[str] = []
-    if info.changes:
-        changes = [
-            Change(row["action"], row["code"], row["billable"] == "1", row["title"])
-            for row in read_table(f"codes/{info.changes}")
-        ]
+    release = parse_tabular(source_path(info), info.name)
+    changed: set[str] = set()
+    for table in info.changes:
+        changes = [Change(row["action"], row["code"], row["billable"] == "1", row["title"]) for row in read_table(table)]
         release = apply_changes(release, changes, info.name)
-        changed = sorted({change.code for change in changes})
+        changed.update(change.code for change in changes)
     edition = Edition(release, source=info.source)
     references = []
     for number, note in enumerate(edition.all_notes()):
@@ -195,6 +244,6 @@ def _compile(info: EditionInfo) -> dict[str, Any]:
         "levels": release.levels,
         "notes": [list(note) for note in release.notes],
         "sevenths": [(row, table) for row, table in sorted(release.sevenths.items())],
-        "changed": changed,
+        "changed": sorted(changed),
         "references": references,
     }

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lexicon.codes.edition import CodeNote, Edition
+from lexicon.tables import read_table
+
+# Codes that say what the patient feels or shows, not what causes it: a diagnosis stays, they go.
+SYMPTOMS = ("M25.4", "M25.5", "M25.6", "M54", "M62.81", "M79.1", "M79.6")
+# The probability by which one code must lead to stay against the direction of the note.
+LEAD = 0.25
+_ALLOWING = ("code_first", "use_additional", "code_also", "excludes2")
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Two codes that an Excludes1 note forbids together, and the note with the code at whose lineage it stands."""
+    """Two codes that a note names together, and the note: it stands at ``code`` or an ancestor and names ``other``."""
 
     code: str
     other: str
@@ -19,8 +28,8 @@ class Conflict:
 def excluding_note(edition: Edition, code: str, other: str, kind: str = "excludes1") -> CodeNote | None:
     """The nearest note of ``kind`` at ``code`` or an ancestor that names ``other``, or None.
 
-    A note that stands at a common ancestor of both codes does not separate them unless it names the other code more
-    narrowly than where it stands (a section note on its own members would exclude the code itself).
+    A note that also names ``code`` itself does not separate the two: a section note on its own members would exclude
+    every code from itself.
     """
     for note in edition.notes(code, kinds=(kind,)):
         if note.names(other) and not note.names(code):
@@ -28,35 +37,91 @@ def excluding_note(edition: Edition, code: str, other: str, kind: str = "exclude
     return None
 
 
-def conflicts(edition: Edition, codes: list[str]) -> list[Conflict]:
-    """All Excludes1 pairs among codes, each once, in the order given."""
+def conflicts(
+    edition: Edition, codes: list[str], *, kind: str = "excludes1", unrelated: Set[frozenset[str]] = frozenset()
+) -> list[Conflict]:
+    """All pairs among codes that notes of ``kind`` name, each once, in the order given.
+
+    Parameters
+    ----------
+    edition : Edition
+    codes : list of str
+    kind : str
+        ``excludes1`` (never together) or ``excludes2`` (both may stand; the reader is told).
+    unrelated : set of frozenset of str
+        Pairs that a reviewer declared to be unrelated conditions, with a reason (I.A.12.a); they are no conflict.
+    """
     found = []
     for index, code in enumerate(codes):
         for other in codes[index + 1 :]:
-            note = excluding_note(edition, code, other)
+            if other == code or frozenset((code, other)) in unrelated:
+                continue
+            note = excluding_note(edition, code, other, kind)
             if note is not None:
                 found.append(Conflict(code, other, note))
                 continue
-            note = excluding_note(edition, other, code)
+            note = excluding_note(edition, other, code, kind)
             if note is not None:
                 found.append(Conflict(other, code, note))
     return found
 
 
+def contradiction(edition: Edition, conflict: Conflict) -> CodeNote | None:
+    """An official note that lets the two codes of an Excludes1 conflict stand together, or None.
+
+    The tabular list disagrees with itself at some places: M62.84 says to code a myopathy (G72.-) first, while M62
+    excludes G72.0. Such a conflict is shown with both notes and left to a reviewer. Only a note that stands nearer to
+    its code than the category counts, so that a general remark does not lift a special prohibition.
+    """
+    for first, second in ((conflict.code, conflict.other), (conflict.other, conflict.code)):
+        for note in edition.notes(first, kinds=_ALLOWING):
+            if len(note.stands_at) > 3 and "-" not in note.stands_at and note.stands_at[0] == first[0] and note.names(second):
+                return note
+    return None
+
+
+@lru_cache(maxsize=1)
+def _chronic_counterparts() -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (chronic, injury)
+        for row in read_table("chronicity.tsv")
+        for chronic in row["chronic"].split("|")
+        for injury in row["injury"].split("|")
+    )
+
+
+def _definite(code: str) -> int:
+    """0 for a symptom of chapter 18, 1 for a symptom elsewhere, 2 for a diagnosis."""
+    if code[0] == "R":
+        return 0
+    return 1 if code.startswith(SYMPTOMS) else 2
+
+
 def keeper(edition: Edition, conflict: Conflict, probability: dict[str, float], rank: dict[str, int]) -> tuple[str, str]:
     """Which code of a conflict stays and which is blocked.
 
-    The more definitive code stays: a diagnosis beats a chapter 18 symptom, an "unspecified" title loses, a code that a
-    note names as the place to go ("code to ...") wins over the one at which the note stands; then probability decides.
+    A diagnosis stays against a symptom. Where the note points one way, the code that it names is where the condition
+    belongs ("sarcopenia (M62.84)" at M62.81), unless it names it as NOS, the less specific one ("sciatica NOS (M54.3)"
+    at M51.1). Codes of one injury in chapters 13 and 19, mutual notes, and pairs in which one code is more probable by
+    0.25 are decided by probability.
+
+    Returns
+    -------
+    (stays, goes)
     """
-    first, second = conflict.code, conflict.other
-
-    def definitive(code: str) -> tuple[int, int, float, int]:
-        title = edition.title(code).lower()
-        symptom = code.startswith("R") or "pain" in title or "weakness" in title or code in {"M62.81"}
-        vague = "unspecified" in title and "side" not in title
-        return (0 if symptom else 1, 0 if vague else 1, round(probability.get(code, 0.0), 4), -rank.get(code, 999))
-
-    if definitive(first) >= definitive(second):
+    standing, named = conflict.code, conflict.other
+    if _definite(standing) != _definite(named):
+        return (standing, named) if _definite(standing) > _definite(named) else (named, standing)
+    chances = {code: round(probability.get(code, 0.0), 4) for code in (standing, named)}
+    mutual = excluding_note(edition, named, standing) is not None
+    time_matters = any(
+        a.startswith(chronic) and b.startswith(injury)
+        for chronic, injury in _chronic_counterparts()
+        for a, b in ((standing, named), (named, standing))
+    )
+    if mutual or time_matters or abs(chances[standing] - chances[named]) >= LEAD:
+        first, second = sorted((standing, named), key=lambda c: (-chances[c], rank.get(c, 999), c))
         return first, second
-    return second, first
+    if "NOS" in conflict.note.text and "unspecified" not in edition.title(standing).lower():
+        return standing, named
+    return named, standing

@@ -1,0 +1,108 @@
+"""The catalogue of rules: every rule with its id, statement, source and example, and the one form of what a rule says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from lexicon.errors import LexiconError
+from lexicon.tables import read_table
+from models.coding import RuleVerdict
+
+Action = Literal["block", "prefer", "ask", "notice"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the layer.
+
+    Attributes
+    ----------
+    id : str
+        Name that verdicts and audit findings carry.
+    family : str
+        Module of ``models.rules`` (or of ``models``) that applies it.
+    statement : str
+        What it says, in one line.
+    source : str
+        Section of the official guidelines, or the kind of tabular note.
+    example : str
+        A case in which it decides.
+    """
+
+    id: str
+    family: str
+    statement: str
+    source: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a rule says of one code.
+
+    Attributes
+    ----------
+    rule : str
+        Id of the rule in the catalogue.
+    action : str
+        ``block`` the code, ``prefer`` the codes in ``other`` to it, ``ask`` the clinician, or give a ``notice``.
+    code : str
+        The code that the ruling is about.
+    other : tuple of str
+        Codes that stand against it or should be used instead; empty if there are none.
+    text : str
+        The reason for a reader; it never holds note text.
+    source : str
+        Where the rule stands.
+    """
+
+    rule: str
+    action: Action
+    code: str
+    text: str
+    source: str
+    other: tuple[str, ...] = ()
+
+    def verdict(self) -> RuleVerdict:
+        """The ruling as a suggestion carries it."""
+        return RuleVerdict(id=self.rule, text=self.text, source=self.source, blocked_by=list(self.other))
+
+
+@lru_cache(maxsize=1)
+def _catalog() -> dict[str, Rule]:
+    catalog: dict[str, Rule] = {}
+    for row in read_table("rules.tsv"):
+        rule = Rule(row["id"], row["family"], row["statement"], row["source"], row["example"])
+        if rule.id in catalog:
+            raise LexiconError(f"rules.tsv: rule {rule.id!r} stands twice")
+        if not all((rule.id, rule.family, rule.statement, rule.source, rule.example)):
+            raise LexiconError(f"rules.tsv: rule {rule.id!r} has an empty cell")
+        catalog[rule.id] = rule
+    return catalog
+
+
+def rules() -> list[Rule]:
+    """Every rule, in the order of the table: conventions first, then by family.
+
+    Raises
+    ------
+    LexiconError
+        If the table is malformed.
+    """
+    return list(_catalog().values())
+
+
+def rule(rule_id: str) -> Rule:
+    """The rule with this id.
+
+    Raises
+    ------
+    LexiconError
+        If the catalogue has no such rule.
+    """
+    found = _catalog().get(rule_id)
+    if found is None:
+        raise LexiconError(f"there is no rule {rule_id!r}; `theracode explain --rules` lists those that exist")
+    return found

@@ -1,0 +1,1 @@
+"""Showing: the command line, batches of notes, exports and the Streamlit pages."""

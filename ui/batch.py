@@ -1,0 +1,461 @@
+"""Many notes: rows in from JSON Lines, CSV, Parquet or a folder of text files, codings out as JSON Lines.
+
+The output is a function of the input alone: each input row gives exactly one line, in order, either in the output or in
+the file of errors beside it. Because both files are always written for a prefix of the rows, a run that was
+killed goes on where it stopped: a torn last line is cut off, complete lines are matched by id, nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from multiprocessing import get_context
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from lexicon.errors import InputError, TheracodeError
+from ui.notes import FIELDS, MAX_BYTES, decode, make_note
+
+CHUNK_ROWS = 16
+CHUNK_CHARACTERS = 200_000
+AHEAD = 4  # chunks under way for each worker
+ID_LENGTH = 80  # of an id in the file of errors; a broken row may hold text where the id should be
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One input row: its number from 1, its id, and its fields or the reason why it cannot be used."""
+
+    number: int
+    id: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    fault: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a row: a line of the output, or a fault."""
+
+    number: int
+    id: str
+    line: str = ""
+    fault: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for rows that do not say otherwise, and how many suggestions are given."""
+
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    top: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """How many rows are in the output, how many of these an earlier run had done, and how many failed."""
+
+    done: int
+    resumed: int
+    failed: int
+    errors: Path
+
+
+Progress = Callable[[int, int, int], None]  # position, total, rows finished
+Engine = Callable[[Iterator[list[Row]], Settings, int], Iterator[list[Outcome]]]
+
+# ------------------------------------------------------------------------------------------------ rows in
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where rows come from. ``total`` is in the unit of the rows' ``position``: bytes or rows."""
+
+    rows: Callable[[], Iterator[Row]]
+    total: int
+
+
+def _row(number: int, fields: Mapping[str, Any], position: int) -> Row:
+    given = fields.get("id")
+    if given is None or given == "":
+        return Row(number, f"row-{number}", {**fields, "id": f"row-{number}"}, position=position)
+    if isinstance(given, bool | dict | list):
+        return Row(number, f"row-{number}", fault="id: it is not a string or a number", position=position)
+    return Row(number, str(given), {**fields, "id": str(given)}, position=position)
+
+
+def _bad(number: int, fault: str, position: int) -> Row:
+    return Row(number, f"row-{number}", fault=fault, position=position)
+
+
+def _jsonl_rows(path: Path) -> Iterator[Row]:
+    with path.open("rb") as file:
+        number = 0
+        while line := file.readline(MAX_BYTES):
+            complete = line.endswith(b"\n") or len(line) < MAX_BYTES
+            while not complete:
+                rest = file.readline(MAX_BYTES)
+                complete = not rest or rest.endswith(b"\n")
+                line = b""
+            if number == 0 and line.startswith(b"\xef\xbb\xbf"):
+                line = line[3:]
+            if line and not line.strip():
+                continue
+            number += 1
+            position = file.tell()
+            if not line:
+                yield _bad(number, f"the line is longer than {MAX_BYTES // 1_000_000} MB", position)
+                continue
+            try:
+                fields = json.loads(decode(line, "the line"))
+            except InputError as error:
+                yield _bad(number, str(error), position)
+            except (ValueError, RecursionError):
+                yield _bad(number, "the line is not JSON", position)
+            else:
+                if isinstance(fields, dict):
+                    yield _row(number, {name: fields.get(name) for name in FIELDS}, position)
+                else:
+                    yield _bad(number, "the line is not a JSON object", position)
+
+
+def _csv_reader(raw: BinaryIO) -> Iterator[list[str]]:
+    """Cells of each row. Bytes that are not UTF-8 become lone surrogates, so that one bad row does not end the file."""
+    csv.field_size_limit(MAX_BYTES)
+    text = TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return csv.reader(iter(lambda: text.readline(MAX_BYTES), ""))
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    with path.open("rb") as raw:
+        reader = _csv_reader(raw)
+        header = [name.strip() for name in next(reader, [])]
+        number = 0
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                number += 1
+                yield _bad(number, f"the row is not CSV ({error})", raw.tell())
+                continue
+            if not cells:
+                continue
+            number += 1
+            if any("\udc80" <= character <= "\udcff" for cell in cells for character in cell if character > "\ud7ff"):
+                yield _bad(number, "the row is not UTF-8 text", raw.tell())
+            elif len(cells) != len(header):
+                yield _bad(number, f"the row has {len(cells)} cells, the header {len(header)}", raw.tell())
+            else:
+                named = dict(zip(header, cells, strict=True))
+                yield _row(number, {name: named.get(name) for name in FIELDS}, raw.tell())
+
+
+def _csv_header(path: Path) -> list[str]:
+    with path.open("rb") as raw:
+        try:
+            return [name.strip() for name in next(_csv_reader(raw), [])]
+        except csv.Error:
+            return []
+
+
+def _parquet_file(path: Path) -> Any:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return parquet.ParquetFile(path)
+    except (pyarrow.ArrowException, OSError):
+        raise InputError(f"{path} is not a Parquet file") from None
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    import pyarrow
+
+    file = _parquet_file(path)
+    columns = [name for name in FIELDS if name in file.schema_arrow.names]
+    number = 0
+    try:
+        for table in file.iter_batches(batch_size=CHUNK_ROWS * 4, columns=columns):
+            for fields in table.to_pylist():
+                number += 1
+                yield _row(number, fields, number)
+    except (pyarrow.ArrowException, OSError):
+        raise InputError(f"{path} is damaged after row {number}") from None
+
+
+def _folder_rows(names: list[Path]) -> Iterator[Row]:
+    for number, path in enumerate(names, start=1):
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+            if len(data) > MAX_BYTES:
+                raise InputError(f"the file is larger than {MAX_BYTES // 1_000_000} MB")
+            text = decode(data, "the file")
+        except InputError as error:
+            yield Row(number, path.stem, fault=str(error), position=number)
+        except OSError as error:
+            yield Row(number, path.stem, fault=f"the file cannot be read ({error.strerror})", position=number)
+        else:
+            yield Row(number, path.stem, {"id": path.stem, "text": text}, position=number)
+
+
+def open_source(path: Path) -> Source:
+    """The rows of a file or folder, chosen by its suffix.
+
+    Raises
+    ------
+    InputError
+        If it does not exist, has an unknown suffix, or has no column ``text``.
+    """
+    if path.is_dir():
+        names = sorted(path.glob("*.txt"), key=lambda name: name.name)
+        if not names:
+            raise InputError(f"{path} holds no .txt files")
+        return Source(lambda: _folder_rows(names), len(names))
+    if not path.is_file():
+        raise InputError(f"{path} does not exist")
+    suffix = path.suffix.lower()
+    if suffix in {".jsonl", ".ndjson"}:
+        return Source(lambda: _jsonl_rows(path), path.stat().st_size)
+    if suffix == ".csv":
+        if "text" not in _csv_header(path):
+            raise InputError(f"{path} has no column named text")
+        return Source(lambda: _csv_rows(path), path.stat().st_size)
+    if suffix in {".parquet", ".pq"}:
+        file = _parquet_file(path)
+        if "text" not in file.schema_arrow.names:
+            raise InputError(f"{path} has no column named text")
+        return Source(lambda: _parquet_rows(path), file.metadata.num_rows)
+    raise InputError(f"{path}: give a .jsonl, .csv or .parquet file, or a folder of .txt files")
+
+
+# ------------------------------------------------------------------------------------------------ coding
+
+
+def code_rows(rows: list[Row], settings: Settings) -> list[Outcome]:
+    """Code some rows in this process. A row that cannot be coded becomes a fault, whatever goes wrong."""
+    from models.coder import load
+    from ui.export import json_line
+
+    coder = load()
+    outcomes = []
+    for row in rows:
+        line, fault = "", row.fault
+        if not fault:
+            try:
+                given = {name: value for name, value in row.fields.items() if value not in (None, "")}
+                note = make_note({**settings.defaults, **given, "text": row.fields.get("text")})
+                line = json_line(coder.suggest(note, top=settings.top))
+            except TheracodeError as error:
+                fault = str(error)
+            except Exception as error:  # the message of an unforeseen error may hold note text: only its kind is told
+                fault = f"unforeseen {type(error).__name__} while coding"
+        outcomes.append(Outcome(row.number, row.id, line, fault, row.position))
+    return outcomes
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from models.coder import load
+
+    load()
+
+
+def local_engine(chunks: Iterator[list[Row]], settings: Settings, workers: int) -> Iterator[list[Outcome]]:
+    """Code chunks in order, in this process or in worker processes that each load the coder once."""
+    if workers == 1:
+        for chunk in chunks:
+            yield code_rows(chunk, settings)
+        return
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
+    waiting: deque[Future[list[Outcome]]] = deque()
+    try:
+        for chunk in chunks:
+            waiting.append(pool.submit(code_rows, chunk, settings))
+            if len(waiting) >= workers * AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise InputError("a worker process died; start the same command again, it goes on where it stopped") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+ENGINES: dict[str, Engine] = {"local": local_engine}
+
+
+def chunks_of(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows in groups, bounded by their number and by their characters."""
+    chunk: list[Row] = []
+    size = 0
+    for row in rows:
+        chunk.append(row)
+        size += len(str(row.fields.get("text") or ""))
+        if len(chunk) >= CHUNK_ROWS or size >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+# ------------------------------------------------------------------------------------------------ lines out
+
+
+def errors_path(output: Path) -> Path:
+    """The file of errors beside an output: ``codes.jsonl`` has ``codes.errors.jsonl``."""
+    stem = output.name.removesuffix(".jsonl")
+    return output.with_name(f"{stem}.errors.jsonl")
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cut off what follows the last line end, left by a run that was killed while writing."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        end = file.seek(0, 2)
+        while end > 0:
+            start = max(0, end - 65536)
+            file.seek(start)
+            newline = file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                file.truncate(start + newline + 1)
+                return
+            end = start
+        file.truncate(0)
+
+
+def _finished(path: Path, name: str) -> Iterator[Any]:
+    """The value of ``name`` in each line of a file that an earlier run wrote."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield json.loads(line)[name]
+            except (ValueError, KeyError, TypeError):
+                raise InputError(f"{path}, line {number} was not written by theracode; choose another output") from None
+
+
+def _pending(rows: Iterator[Row], output: Path, errors: Path, counts: dict[str, int]) -> Iterator[Row]:
+    """The rows that no earlier run has finished; the finished ones are counted."""
+    failed = set(_finished(errors, "number"))
+    ids = _finished(output, "id")
+    next_id = next(ids, None)
+    for row in rows:
+        if row.number in failed:
+            counts["failed"] += 1
+            failed.discard(row.number)
+        elif row.fault:
+            yield row
+        elif next_id is not None and next_id == row.id:
+            counts["resumed"] += 1
+            next_id = next(ids, None)
+        elif next_id is not None:
+            raise InputError(f"{output} holds the codings of another input (row {row.number}); choose another output or --overwrite")
+        else:
+            yield row
+    if next_id is not None or failed:
+        raise InputError(f"{output} holds more rows than the input; choose another output or --overwrite")
+
+
+@contextmanager
+def _sole_writer(output: Path) -> Iterator[IO[str]]:
+    """The output, open for appending and locked against a second run."""
+    file = output.open("a", encoding="utf-8", newline="\n")
+    try:
+        if sys.platform != "win32":
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(f"another run is writing to {output}") from None
+        yield file
+    finally:
+        file.close()
+
+
+def run_batch(
+    source: Path,
+    output: Path,
+    *,
+    workers: int = 1,
+    settings: Settings | None = None,
+    engine: Engine = local_engine,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> BatchResult:
+    """Code every row of ``source`` and append the codings to ``output``.
+
+    Parameters
+    ----------
+    source : Path
+        A .jsonl, .csv or .parquet file with ``id`` and ``text`` and the optional fields of a note, or a folder of .txt.
+        A row without an id is called ``row-N``.
+    output : Path
+        JSON Lines; rows that fail go to ``OUTPUT.errors.jsonl`` with number, id and reason, never with their text.
+    workers : int
+        Worker processes, at least 1. The output does not depend on it.
+    settings : Settings, optional
+        Defaults for the rows.
+    engine : callable
+        How chunks of rows become outcomes, in order.
+    overwrite : bool
+        Start again instead of going on with an output that exists.
+    progress : callable, optional
+        Called with position, total and number of finished rows after each chunk.
+
+    Returns
+    -------
+    BatchResult
+
+    Raises
+    ------
+    InputError
+        If the input cannot be used, or the output belongs to another input or another run.
+    """
+    rows_of = open_source(source)
+    if output.is_dir():
+        raise InputError(f"{output} is a folder; give the name of a .jsonl file")
+    if not output.parent.is_dir():
+        raise InputError(f"the folder {output.parent} does not exist")
+    if output.exists() and source.is_file() and output.samefile(source):
+        raise InputError("the output is the input; choose another name")
+    errors = errors_path(output)
+    counts = {"resumed": 0, "failed": 0, "done": 0}
+    with _sole_writer(output) as lines, errors.open("a", encoding="utf-8", newline="\n") as faults:
+        if overwrite:
+            lines.truncate(0)
+            faults.truncate(0)
+        cut_torn_line(output)
+        cut_torn_line(errors)
+        pending = _pending(rows_of.rows(), output, errors, counts)
+        for outcomes in engine(chunks_of(pending), settings or Settings(), workers):
+            for outcome in outcomes:
+                if outcome.fault:
+                    counts["failed"] += 1
+                    entry = {"number": outcome.number, "id": outcome.id[:ID_LENGTH], "reason": outcome.fault}
+                    faults.write(json.dumps(entry) + "\n")
+                    faults.flush()
+                else:
+                    counts["done"] += 1
+                    lines.write(outcome.line + "\n")
+            lines.flush()
+            if progress is not None and outcomes:
+                progress(outcomes[-1].position, rows_of.total, counts["resumed"] + counts["failed"] + counts["done"])
+    if counts["failed"] == 0:
+        errors.unlink(missing_ok=True)
+    return BatchResult(counts["resumed"] + counts["done"], counts["resumed"], counts["failed"], errors)

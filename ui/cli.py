@@ -1,0 +1,387 @@
+"""The command line. Each command imports what it needs when it runs, so that help and short notes are fast.
+
+Exit codes: 0 done, 1 some rows failed (or an audit found faults), 2 bad usage or bad input, 130 interrupted. An error is
+one line on standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from lexicon.errors import InputError, TheracodeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from models.coding import Coding, Note
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def _fail(message: str) -> None:
+    line = " ".join(message.split())
+    sys.stderr.write(f"theracode: {line}\n")
+
+
+class _Group(TyperGroup):
+    """The top-level handler: every expected error becomes one line on standard error and an exit code."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+            sys.stdout.flush()
+            code = code if isinstance(code, int) else 0
+        except BrokenPipeError:  # the reader, such as `head`, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except (KeyboardInterrupt, typer.Abort):
+            _fail("interrupted")
+            code = INTERRUPTED
+        except typer.TyperException as error:
+            message = error.format_message()
+            if message.lstrip().startswith("Usage:"):
+                sys.stderr.write(message + "\n")
+            else:
+                _fail(message)
+            code = BAD_INPUT
+        except TheracodeError as error:
+            _fail(str(error))
+            code = BAD_INPUT
+        except OSError as error:
+            _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or type(error).__name__)
+            code = BAD_INPUT
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+app = typer.Typer(
+    name="theracode",
+    cls=_Group,
+    help="From a therapy note to ranked, billable ICD-10-CM codes. Everything runs on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+edition_app = typer.Typer(name="edition", help="Code-set editions by date of service.", no_args_is_help=True)
+app.add_typer(edition_app)
+
+
+class Encounter(StrEnum):
+    """Phase of care."""
+
+    auto = "auto"
+    initial = "initial"
+    subsequent = "subsequent"
+    sequela = "sequela"
+
+
+class Dominance(StrEnum):
+    """Handedness of the patient."""
+
+    right = "right"
+    left = "left"
+    ambidextrous = "ambidextrous"
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    table = "table"
+    json = "json"
+
+
+def _day(value: str | None) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise InputError(f"{value[:20]!r} is not a date; write YYYY-MM-DD") from None
+
+
+DateOption = Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Date of service; today if not given.")]
+EncounterOption = Annotated[Encounter, typer.Option(help="Phase of care; auto reads it from the note.")]
+DominanceOption = Annotated[Dominance | None, typer.Option(help="Handedness, if the note does not say it.")]
+ExternalOption = Annotated[bool, typer.Option("--external/--no-external", help="Also recommend external cause codes.")]
+TopOption = Annotated[int, typer.Option(min=1, max=200, help="At most this many suggestions.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="A table to read, or JSON.")]
+NoteArgument = Annotated[str | None, typer.Argument(metavar="[FILE or -]", help="A UTF-8 text file; - is standard input.")]
+
+
+# ------------------------------------------------------------------------------------------------ printing
+
+
+def _console(*, stderr: bool = False) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def _print_json(value: Any) -> None:
+    import json
+
+    sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """A pydantic model, a dataclass or a list of them as JSON values."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Any).dump_python(value, mode="json")
+
+
+def _show_coding(coding: Coding, *, console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from ui.view import probability_word
+
+    console.print(
+        f"Date of service {coding.date_of_service}, edition {coding.edition}, {coding.encounter} encounter", style="dim"
+    )
+    if coding.suggestions:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column("#", justify="right", style="dim")
+        table.add_column("code", no_wrap=True)
+        table.add_column("title", ratio=3)
+        table.add_column("probability", no_wrap=True)
+        table.add_column("status", no_wrap=True)
+        table.add_column("evidence or rule", ratio=2)
+        styles = {"recommended": "bold", "alternative": "", "blocked": "dim"}
+        for item in coding.suggestions:
+            quotes = "; ".join(dict.fromkeys(" ".join(piece.text.split()) for piece in item.evidence))
+            why = f"{item.rule.text} ({item.rule.source})" if item.rule else quotes
+            table.add_row(
+                str(item.rank), Text(item.code), Text(item.title),
+                f"{item.probability:.2f} {probability_word(item.probability)}", item.status, Text(why),
+                style=styles[item.status],
+            )  # fmt: skip
+        console.print(table)
+    if coding.sequence:
+        console.print(f"Report in this order: {', '.join(coding.sequence)}")
+    for notice in coding.notices:
+        console.print(f"Notice: {notice}")
+    for question in coding.questions:
+        console.print(f"Question: {question}")
+
+
+def _note_of(
+    source: str | None, day: date | None, encounter: Encounter, dominance: Dominance | None, external: bool
+) -> Note:
+    from ui.notes import make_note, read_note_text
+
+    if source is None:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise InputError("no note was given; name a FILE or pipe the note in")
+        source = "-"
+    text = read_note_text(source)
+    return make_note(
+        {
+            "id": "note" if source == "-" else Path(source).stem,
+            "text": text,
+            "date_of_service": day,
+            "encounter": encounter.value,
+            "dominance": dominance.value if dominance else "",
+            "external_causes": external,
+        }
+    )
+
+
+# ------------------------------------------------------------------------------------------------ one note
+
+
+@app.command()
+def suggest(
+    file: NoteArgument = None,
+    date_: DateOption = None,
+    encounter: EncounterOption = Encounter.auto,
+    dominance: DominanceOption = None,
+    external: ExternalOption = False,
+    top: TopOption = 20,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Suggest codes for one note, with their evidence."""
+    note = _note_of(file, _day(date_), encounter, dominance, external)
+    from models.coder import load
+
+    coding = load().suggest(note, top=top)
+    if format_ is Format.json:
+        from ui.export import json_line
+
+        sys.stdout.write(json_line(coding) + "\n")
+    else:
+        _show_coding(coding, console=_console())
+
+
+@app.command()
+def batch(
+    input_: Annotated[Path, typer.Argument(metavar="INPUT", help=".jsonl, .csv, .parquet, or a folder of .txt.")],
+    output: Annotated[Path, typer.Option(help="JSON Lines, one coding for each note; goes on where an earlier run stopped.")],
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 1,
+    engine: Annotated[str, typer.Option(help="Where the work runs.")] = "local",
+    date_: DateOption = None,
+    encounter: EncounterOption = Encounter.auto,
+    dominance: DominanceOption = None,
+    external: ExternalOption = False,
+    top: TopOption = 20,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again instead of going on.")] = False,
+) -> None:
+    """Code many notes. Options for a note hold where a row does not say otherwise."""
+    from ui.batch import ENGINES, Settings, run_batch
+
+    if engine not in ENGINES:
+        raise InputError(f"there is no engine {engine[:20]!r}; choose one of: {', '.join(ENGINES)}")
+    settings = Settings(
+        {
+            "date_of_service": _day(date_) or date.today(),
+            "encounter": encounter.value,
+            "dominance": dominance.value if dominance else "",
+            "external_causes": external,
+        },
+        top,
+    )
+    with _progress() as report:
+        result = run_batch(
+            input_, output, workers=workers, settings=settings, engine=ENGINES[engine], overwrite=overwrite, progress=report
+        )
+    resumed = f", {result.resumed} of them by an earlier run" if result.resumed else ""
+    _console(stderr=True).print(f"{result.done} notes coded{resumed}; {output}")
+    if result.failed:
+        _fail(f"{result.failed} rows failed; {result.errors} names each with its reason")
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A progress bar on standard error with rate and remaining time, as a callable for ``run_batch``."""
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Notes per second of this run."""
+
+        def render(self, task: Task) -> Text:
+            notes = task.fields["notes"] - task.fields["first"]
+            return Text(f"{notes / task.elapsed:.0f} notes/s" if task.elapsed and notes else "")
+
+    columns = (
+        TextColumn("{task.fields[notes]} notes"), BarColumn(), TaskProgressColumn(), Rate(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=_console(stderr=True), transient=False) as bar:
+        task = bar.add_task("", total=None, notes=0, first=0)
+        seen = False
+
+        def report(position: int, total: int, notes: int) -> None:
+            nonlocal seen
+            if not seen:
+                seen = True
+                bar.update(task, first=max(0, notes - 16))
+            bar.update(task, completed=position, total=max(total, position), notes=notes)
+
+        yield report
+
+
+# ------------------------------------------------------------------------------------------------ editions
+
+
+@edition_app.command("list")
+def edition_list(format_: FormatOption = Format.table) -> None:
+    """The editions that are installed, with the dates of service they hold for."""
+    from lexicon.codes.registry import editions
+
+    known = editions()
+    if format_ is Format.json:
+        _print_json(
+            [
+                {"name": i.name, "first": i.first.isoformat(), "last": i.last.isoformat(), "source": i.source,
+                 "imported": i.path is not None}
+                for i in known
+            ]
+        )  # fmt: skip
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("edition", "from", "to", "source"):
+        table.add_column(name)
+    for info in known:
+        table.add_row(info.name, info.first.isoformat(), info.last.isoformat(), info.source)
+    _console().print(table)
+
+
+@edition_app.command("show")
+def edition_show(
+    name: Annotated[str | None, typer.Argument(help="Name of an edition; without one, that of --date.")] = None,
+    date_: DateOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """One edition: its dates, its source, and how many codes it holds."""
+    from lexicon.codes.registry import edition_for, editions, load_edition
+
+    warning = None
+    if name is None:
+        info, warning = edition_for(_day(date_))
+    else:
+        edition = load_edition(name)
+        info = next(i for i in editions() if i.name == edition.name)
+    edition = load_edition(info.name)
+    facts = {
+        "name": info.name,
+        "first": info.first.isoformat(),
+        "last": info.last.isoformat(),
+        "source": info.source,
+        "notes_as_of": edition.notes_as_of,
+        "billable_codes": sum(1 for _ in edition.billable()),
+    }
+    if warning:
+        _fail(warning)
+    if format_ is Format.json:
+        _print_json(facts)
+        return
+    for label, value in facts.items():
+        _console().print(f"{label.replace('_', ' '):<15} {value}")
+
+
+# ------------------------------------------------------------------------------------------------ the page
+
+
+@app.command("app")
+def app_command(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+) -> None:
+    """Open the pages in a browser, on this machine only."""
+    import subprocess
+
+    folder = Path(__file__).resolve().parent
+    command = [
+        sys.executable, "-m", "streamlit", "run", str(folder / "app.py"),
+        "--server.address=127.0.0.1", f"--server.port={port}",
+        f"--server.headless={'false' if browser else 'true'}", "--browser.gatherUsageStats=false",
+    ]  # fmt: skip
+    paths = [str(folder.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, check=False)
+    if done.returncode:
+        raise InputError(f"the page could not be started (port {port} may be taken)")
+
+
+def main() -> None:
+    """Entry point of the command ``theracode``."""
+    app(prog_name="theracode")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,248 @@
+"""What the pages show of a coding, as pure functions: words for figures, highlighted notes, cards, the claim list.
+
+All HTML made here escapes every text that comes from a note or a code set.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.coding import Coding, Suggestion
+
+WORDS = ((0.8, "very likely"), (0.6, "likely"), (0.4, "even chance"), (0.2, "possible"), (0.0, "unlikely"))
+ROLES = {
+    "diagnosis": "Diagnosis",
+    "treatment": "Treatment diagnosis",
+    "symptom": "Symptom",
+    "injury": "Injury",
+    "status": "Status",
+    "aftercare": "Aftercare",
+    "external": "External cause",
+}
+
+
+def probability_word(probability: float) -> str:
+    """A word for a probability in [0, 1], so that a bar is never the only sign."""
+    return next(word for floor, word in WORDS if probability >= floor)
+
+
+# ------------------------------------------------------------------------------------------------ highlighted note
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the note that the same numbers cover; ``ending`` are the numbers whose span ends with it."""
+
+    text: str
+    numbers: tuple[int, ...] = ()
+    ending: tuple[int, ...] = ()
+
+
+def segments(text: str, spans: Sequence[tuple[int, int, int]]) -> list[Segment]:
+    """Cut a text at the borders of spans, which may overlap, touch or repeat.
+
+    Parameters
+    ----------
+    text : str
+        The note.
+    spans : sequence of (start, end, number)
+        Offsets in characters; what lies outside the text or is empty is left out.
+
+    Returns
+    -------
+    list of Segment
+        In order; their texts joined give ``text`` again.
+    """
+    valid = sorted({(start, end, number) for start, end, number in spans if 0 <= start < end <= len(text)})
+    borders = sorted({0, len(text), *(start for start, _, _ in valid), *(end for _, end, _ in valid)})
+    pieces = []
+    active: list[tuple[int, int, int]] = []
+    upcoming = 0
+    for start, end in zip(borders, borders[1:], strict=False):
+        active = [span for span in active if span[1] > start]
+        while upcoming < len(valid) and valid[upcoming][0] <= start:
+            active.append(valid[upcoming])
+            upcoming += 1
+        covering = sorted({number for _, _, number in active})
+        ending = sorted({number for _, stop, number in active if stop == end})
+        pieces.append(Segment(text[start:end], tuple(covering), tuple(ending)))
+    return pieces
+
+
+def note_html(text: str, coding: Coding, marked: Sequence[str] = ()) -> str:
+    """The note with its evidence highlighted.
+
+    Parameters
+    ----------
+    text : str
+        The text that was coded.
+    coding : Coding
+        Its suggestions; their rank is the number that stands beside the highlight and on the card.
+    marked : sequence of str
+        Codes that are highlighted at once; the evidence of the others shows only when their card is hovered.
+    """
+    strong = {item.rank for item in coding.suggestions if item.code in marked}
+    spans = [(piece.start, piece.end, item.rank) for item in coding.suggestions for piece in item.evidence]
+    parts = []
+    for piece in segments(text, spans):
+        escaped = html.escape(piece.text)
+        if not piece.numbers:
+            parts.append(escaped)
+            continue
+        visible = [number for number in piece.numbers if number in strong]
+        classes = " ".join(f"tc-n{number}" for number in piece.numbers)
+        tag = "mark" if visible else "span"
+        parts.append(f'<{tag} class="tc-e {classes}">{escaped}</{tag}>')
+        parts.extend(
+            f'<sup class="tc-num tc-n{number}" aria-label="evidence for suggestion {number}">{number}</sup>'
+            for number in piece.ending
+            if number in strong
+        )
+    return f'<div class="tc-note" role="region" aria-label="Note with evidence" tabindex="0">{"".join(parts)}</div>'
+
+
+# ------------------------------------------------------------------------------------------------ cards
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One suggestion as a card shows it."""
+
+    number: int
+    code: str
+    title: str
+    status: str
+    role: str
+    percent: int
+    word: str
+    quotes: tuple[str, ...]
+    reasons: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    rule: str = ""
+    source: str = ""
+    blocked_by: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Deck:
+    """The cards of a coding by status, and the questions that belong to no card."""
+
+    recommended: list[Card] = field(default_factory=list)
+    alternative: list[Card] = field(default_factory=list)
+    blocked: list[Card] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+
+
+def names_code(text: str, code: str) -> bool:
+    """Whether a sentence names a code as a whole word (M17.1 is not named by M17.11)."""
+    return re.search(rf"(?<![\w.]){re.escape(code)}(?![\w]|\.\w)", text) is not None
+
+
+def _card(item: Suggestion, questions: Sequence[str]) -> Card:
+    quotes = dict.fromkeys(" ".join(piece.text.split()) for piece in item.evidence)
+    return Card(
+        number=item.rank,
+        code=item.code,
+        title=item.title,
+        status=item.status,
+        role=ROLES[item.role],
+        percent=round(item.probability * 100),
+        word=probability_word(item.probability),
+        quotes=tuple(quotes),
+        reasons=tuple(item.reasons),
+        missing=tuple(questions),
+        rule=item.rule.text if item.rule else "",
+        source=item.rule.source if item.rule else "",
+        blocked_by=tuple(item.rule.blocked_by) if item.rule else (),
+    )
+
+
+def deck(coding: Coding) -> Deck:
+    """Cards for every suggestion. A question goes to the first recommended code that it names."""
+    of_code: dict[str, list[str]] = {}
+    result = Deck()
+    for question in coding.questions:
+        owner = next((code for code in coding.sequence if names_code(question, code)), None)
+        if owner is None:
+            result.questions.append(question)
+        else:
+            of_code.setdefault(owner, []).append(question)
+    for item in coding.suggestions:
+        card = _card(item, of_code.get(item.code, ()))
+        getattr(result, item.status).append(card)
+    return result
+
+
+def _list(label: str, items: Sequence[str], css: str) -> str:
+    if not items:
+        return ""
+    rows = "".join(f"<li>{html.escape(item)}</li>" for item in items)
+    return f'<div class="{css}"><span class="tc-label">{label}</span><ul>{rows}</ul></div>'
+
+
+def card_html(card: Card, decision: str = "") -> str:
+    """The body of a card: number, code, title, probability as bar and word, evidence, reasons, gaps, rule."""
+    quotes = "".join(f"<q>{html.escape(quote if len(quote) <= 90 else quote[:87] + '…')}</q>" for quote in card.quotes[:4])
+    badge = f'<span class="tc-decision">{html.escape(decision)}</span>' if decision else ""
+    parts = [
+        f'<div class="tc-card tc-{card.status} tc-n{card.number}">',
+        f'<div class="tc-head"><span class="tc-num">{card.number}</span><span class="tc-code">{html.escape(card.code)}</span>',
+        f'<span class="tc-role">{card.role}</span>{badge}</div>',
+        f'<div class="tc-title">{html.escape(card.title)}</div>',
+    ]
+    if card.status == "blocked":
+        beside = f" beside {html.escape(', '.join(card.blocked_by))}" if card.blocked_by else ""
+        parts.append(
+            f'<div class="tc-rule"><strong>Not reported{beside}:</strong> {html.escape(card.rule)} '
+            f'<span class="tc-source">({html.escape(card.source)})</span></div>'
+        )
+    else:
+        parts.append(
+            f'<div class="tc-prob" role="img" aria-label="probability {card.percent} percent, {card.word}">'
+            f'<span class="tc-bar"><span style="width:{card.percent}%"></span></span>'
+            f'<span class="tc-word">{card.percent} % · {card.word}</span></div>'
+        )
+    if quotes:
+        parts.append(f'<div class="tc-quotes"><span class="tc-label">Evidence</span>{quotes}</div>')
+    parts.append(_list("Why", card.reasons, "tc-why"))
+    parts.append(_list("Missing", card.missing, "tc-missing"))
+    parts.append("</div>")
+    return "".join(parts)
+
+
+# ------------------------------------------------------------------------------------------------ the claim list
+
+
+def ordered(accepted: Sequence[str], sequence: Sequence[str]) -> list[str]:
+    """Accepted codes in the order of the coding's sequence; codes outside of it follow as they were accepted."""
+    place = {code: position for position, code in enumerate(sequence)}
+    return sorted(dict.fromkeys(accepted), key=lambda code: place.get(code, len(place)))
+
+
+def moved(codes: Sequence[str], code: str, step: int) -> list[str]:
+    """The list with ``code`` moved by ``step`` places, kept inside the list; unchanged if it is not in it."""
+    result = list(codes)
+    if code not in result:
+        return result
+    here = result.index(code)
+    there = max(0, min(len(result) - 1, here + step))
+    result.insert(there, result.pop(here))
+    return result
+
+
+def claim_text(codes: Sequence[str]) -> str:
+    """What the copy button puts on the clipboard: the codes, first-listed first."""
+    return ", ".join(codes)
+
+
+def claim_lines(codes: Sequence[str], titles: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(place, code, title) of the claim list; the first place is named first-listed."""
+    return [
+        ("first-listed" if position == 0 else str(position + 1), code, titles.get(code, ""))
+        for position, code in enumerate(codes)
+    ]
