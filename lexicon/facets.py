@@ -105,12 +105,18 @@ class FacetIndex:
         return [wanted[code] for code in sorted(wanted)]
 
 
-def title_facets(title: str, vocabulary: Vocabulary) -> tuple[tuple[str, ...], str, str, frozenset[str], frozenset[str], frozenset[str]]:
+TitleFacets = tuple[tuple[str, ...], str, str, frozenset[str], frozenset[str], frozenset[str]]
+
+
+def title_facets(title: str, vocabulary: Vocabulary) -> TitleFacets:
     """Sites, side, dominance, qualifiers, residual and words of one title.
 
     The side is ``unspecified?`` where the title says "unspecified": only its siblings tell whether that means the side.
     """
-    words = list(phrase(title))
+    return _facets_of(phrase(title), vocabulary)
+
+
+def _facets_of(words: tuple[str, ...], vocabulary: Vocabulary) -> TitleFacets:
     sides = [SIDE_WORDS[word] for word in words if word in SIDE_WORDS]
     side = sides[0] if len(set(sides)) == 1 else ("bilateral" if len(set(sides)) > 1 else "")
     dominance = ""
@@ -128,7 +134,7 @@ def title_facets(title: str, vocabulary: Vocabulary) -> tuple[tuple[str, ...], s
         covered.update(range(start, end))
         sites.append(value)
     qualifiers: set[str] = set()
-    for start, end, _, value in scan(vocabulary.trie, words, frozenset({QUALIFIER})):
+    for start, end, _, value in scan(vocabulary.trie, list(words), frozenset({QUALIFIER})):
         qualifiers.add(value)
         qualified = set(words[start:end])
         covered.update(i for i, word in enumerate(bare) if word in qualified)
@@ -148,14 +154,14 @@ def title_facets(title: str, vocabulary: Vocabulary) -> tuple[tuple[str, ...], s
 
 def _compile(edition: Edition, vocabulary: Vocabulary) -> list[CodeFacets]:
     leaves = edition.leaves
-    titles = {leaf: edition.title(leaf) for leaf in leaves}
-    sided = {" ".join(phrase(title)) for title in titles.values()}
+    titles = {leaf: phrase(edition.title(leaf)) for leaf in leaves}
+    flat = {leaf: " ".join(words) for leaf, words in titles.items()}
+    sided = set(flat.values())
     rows = []
     for leaf in leaves:
-        sites, side, dominance, qualifiers, residual, words = title_facets(titles[leaf], vocabulary)
+        sites, side, dominance, qualifiers, residual, words = _facets_of(titles[leaf], vocabulary)
         if side == "unspecified?":
-            flat = " ".join(phrase(titles[leaf]))
-            side = "unspecified" if _has_sided_twin(flat, sided) else ""
+            side = "unspecified" if _has_sided_twin(flat[leaf], sided) else ""
         if dominance == "" and side == "unspecified" and "hemiplegia" in residual:
             dominance = "unspecified"
         rows.append(CodeFacets(leaf, sites, side, dominance, qualifiers, residual, words))
@@ -175,7 +181,7 @@ def _has_sided_twin(flat: str, titles: set[str]) -> bool:
 def load_facets(edition: Edition) -> FacetIndex:
     """The facets of an edition, compiled once and cached in a file."""
     vocabulary = load_vocabulary()
-    key = hashlib.sha256(f"{tables_digest()}{edition.name}{len(edition.leaves)}".encode()).hexdigest()
+    key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}".encode()).hexdigest()
     name = f"facets-{edition.name}"
     stored = load_compiled(name, key)
     if stored is None:

@@ -153,22 +153,24 @@ def _show_coding(coding: Coding, *, console: Console) -> None:
         f"Date of service {coding.date_of_service}, edition {coding.edition}, {coding.encounter} encounter", style="dim"
     )
     if coding.suggestions:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("#", justify="right", style="dim")
-        table.add_column("code", no_wrap=True)
-        table.add_column("title", ratio=3)
-        table.add_column("probability", no_wrap=True)
-        table.add_column("status", no_wrap=True)
-        table.add_column("evidence or rule", ratio=2)
-        styles = {"recommended": "bold", "alternative": "", "blocked": "dim"}
-        for item in coding.suggestions:
-            quotes = "; ".join(dict.fromkeys(" ".join(piece.text.split()) for piece in item.evidence))
-            why = f"{item.rule.text} ({item.rule.source})" if item.rule else quotes
-            table.add_row(
-                str(item.rank), Text(item.code), Text(item.title),
-                f"{item.probability:.2f} {probability_word(item.probability)}", item.status, Text(why),
-                style=styles[item.status],
-            )  # fmt: skip
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
+        table.add_column(justify="right", style="dim")
+        table.add_column(no_wrap=True)
+        table.add_column(ratio=1)
+        table.add_column(no_wrap=True)
+        table.add_column(ratio=1, style="dim")
+        headings = {"recommended": "Recommended", "alternative": "Worth a look", "blocked": "Blocked by a rule"}
+        for status, heading in headings.items():
+            items = [item for item in coding.suggestions if item.status == status]
+            if items:
+                table.add_row("", "", Text(heading, style="bold"), "", "")
+            for item in items:
+                quotes = "; ".join(dict.fromkeys(" ".join(piece.text.split()) for piece in item.evidence))
+                why = f"{item.rule.text} ({item.rule.source})" if item.rule else quotes
+                table.add_row(
+                    str(item.rank), Text(item.code), Text(item.title),
+                    f"{item.probability:.2f} {probability_word(item.probability)}", Text(why),
+                )  # fmt: skip
         console.print(table)
     if coding.sequence:
         console.print(f"Report in this order: {', '.join(coding.sequence)}")

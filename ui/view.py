@@ -246,3 +246,30 @@ def claim_lines(codes: Sequence[str], titles: Mapping[str, str]) -> list[tuple[s
         ("first-listed" if position == 0 else str(position + 1), code, titles.get(code, ""))
         for position, code in enumerate(codes)
     ]
+
+
+def claim_html(place: str, code: str, title: str) -> str:
+    """One row of the claim list."""
+    css = "tc-place tc-first" if place == "first-listed" else "tc-place"
+    return (
+        f'<div class="tc-claim"><span class="{css}">{place}</span><span class="tc-code">{html.escape(code)}</span>'
+        f'<span class="tc-claim-title">{html.escape(title)}</span></div>'
+    )
+
+
+def paragraph(text: str) -> str:
+    """A text from a note or code set as a paragraph, escaped."""
+    return f'<p class="tc-source">{html.escape(text)}</p>'
+
+
+def hover_css(coding: Coding) -> str:
+    """Style rules that show a card's evidence in the note while the card is pointed at or has focus, and the other way."""
+    rules = []
+    for item in coding.suggestions:
+        number = item.rank
+        rules.append(
+            f".stApp:has(.st-key-card_{number}:hover, .st-key-card_{number}:focus-within) .tc-note .tc-e.tc-n{number}"
+            "{outline:2px solid var(--tc-accent);outline-offset:1px;border-radius:2px}"
+            f".stApp:has(.tc-note .tc-n{number}:hover) .st-key-card_{number}{{border-color:var(--tc-accent)}}"
+        )
+    return f"<style>{''.join(rules)}</style>"

@@ -59,6 +59,8 @@ class Edition:
         Label of the release that the instructional notes were taken from.
     references : dict, optional
         Parsed references by note number, from the compiled cache; parsed on demand when absent.
+    key : str, optional
+        Changes whenever the content of the edition does; what is derived from an edition is stored under it.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class Edition:
         notes_as_of: str = "",
         changed: Iterable[str] = (),
         references: dict[int, Any] | None = None,
+        key: str = "",
     ) -> None:
         self.name = release.name
+        self.key = key
         self.source = source
         self.notes_as_of = notes_as_of or release.name
         self.changed = frozenset(changed)
@@ -194,6 +198,10 @@ class Edition:
                 yield from (self.with_seventh(code, letter) for letter in letters)
             else:
                 yield code
+
+    def headers(self) -> frozenset[str]:
+        """Every code that may not be reported: it has codes below it or needs a 7th character."""
+        return frozenset(code for code, row in self._row.items() if self._children[row] or self._letters(row))
 
     def leaves_below(self, prefix: str) -> list[str]:
         """Leaves whose code starts with ``prefix``, sorted."""

@@ -20,7 +20,7 @@ from lexicon.codes.cache import data_folder, file_digest, load_compiled, store_c
 from lexicon.codes.changes import Change, apply_changes
 from lexicon.codes.edition import Edition
 from lexicon.codes.tabular import Release, packaged_release_path, parse_tabular
-from lexicon.errors import EditionError
+from lexicon.errors import EditionError, LexiconError
 from lexicon.tables import ROOT, read_table, split_cell
 
 BASE_NAME = "FY2026-April"
@@ -138,9 +138,9 @@ def edition_for(day: date | None) -> tuple[EditionInfo, str | None]:
     """
     day = day or date.today()
     known = editions()
-    for info in known:
-        if info.first <= day <= info.last:
-            return info, None
+    covering = [info for info in known if info.first <= day <= info.last]
+    if covering:  # an import wins over what is packaged, the later release over the earlier one
+        return max(covering, key=lambda i: (i.path is not None, i.first)), None
     nearest = min(known, key=lambda i: min(abs((i.first - day).days), abs((i.last - day).days)))
     return nearest, (
         f"No code-set edition covers {day.isoformat()}; the nearest one, {nearest.name} "
@@ -160,7 +160,7 @@ def load_edition(name: str = BASE_NAME) -> Edition:
     info = edition_info(name)
     if info.path is not None and not source_path(info).is_file():  # replaced by another process since it was listed
         info = edition_info(name)
-    return _load(info)
+    return open_edition(info)
 
 
 @cache
@@ -193,7 +193,14 @@ def edition_key(info: EditionInfo) -> str:
     return hashlib.sha256(f"{digests}{_code_digest()}{info.name}".encode()).hexdigest()
 
 
-def _load(info: EditionInfo) -> Edition:
+def open_edition(info: EditionInfo) -> Edition:
+    """Read an edition from its compiled file, compiling it first if needed. :func:`load_edition` also keeps it.
+
+    Raises
+    ------
+    EditionError
+        If its files are damaged or do not fit each other.
+    """
     key = edition_key(info)
     stored = load_compiled(f"edition-{info.name}", key)
     if stored is None:
@@ -214,6 +221,7 @@ def _load(info: EditionInfo) -> Edition:
         notes_as_of=info.notes_as_of,
         changed=stored["changed"],
         references=dict(stored["references"]),
+        key=key,
     )
 
 
@@ -221,7 +229,10 @@ def _compile(info: EditionInfo) -> dict[str, Any]:
     release = parse_tabular(source_path(info), info.name)
     changed: set[str] = set()
     for table in info.changes:
-        changes = [Change(row["action"], row["code"], row["billable"] == "1", row["title"]) for row in read_table(table)]
+        try:
+            changes = [Change(row["action"], row["code"], row["billable"] == "1", row["title"]) for row in read_table(table)]
+        except (LexiconError, KeyError):
+            raise EditionError(f"a change table of edition {info.name} is missing or damaged; import it again") from None
         release = apply_changes(release, changes, info.name)
         changed.update(change.code for change in changes)
     edition = Edition(release, source=info.source)

@@ -26,6 +26,8 @@ NOTE_KINDS = {
     "sevenChrNote": "seventh_note",
 }
 
+_CODE_FORM = re.compile(r"[A-Z][0-9A-Z]{2}(?:\.[0-9A-Z]{1,4})?")
+
 # Y92 and Z48.81 hold whole instructions as inclusion terms. A sentence about use is not a synonym of a title.
 _INSTRUCTION = re.compile(
     r"\b(?:category|subcategory|codes? (?:is|are|in|identif)|should be|for use|use in conjunction|to be used|7th character)\b",
@@ -148,7 +150,29 @@ def parse_tabular(path: Path, name: str) -> Release:
                     raise EditionError(f"{path.name} is nested too deeply to be a tabular list") from None
     if not release.codes:
         raise EditionError(f"{path.name} holds no chapters; download it again")
+    _check(release, path.name)
     return release
+
+
+def _check(release: Release, file: str) -> None:
+    """Refuse a list that cannot be the official one: malformed or repeated codes, a code outside its parent."""
+    seen: set[str] = set()
+    for row, code in enumerate(release.codes):
+        if release.levels[row] != "code":
+            continue
+        if not _CODE_FORM.fullmatch(code) or not release.titles[row]:
+            raise EditionError(f"{file}: {code[:12]!r} is not a code with a title; download it again")
+        if code in seen:
+            raise EditionError(f"{file}: {code} stands twice; download it again")
+        seen.add(code)
+        parent = release.parents[row]
+        if release.levels[parent] == "code" and not code.startswith(release.codes[parent]):
+            raise EditionError(f"{file}: {code} stands below {release.codes[parent]}; download it again")
+    if not seen:
+        raise EditionError(f"{file} holds no codes; download it again")
+    for row, table in release.sevenths.items():
+        if not table or any(len(character) != 1 or not meaning for character, meaning in table.items()):
+            raise EditionError(f"{file}: the 7th characters at {release.codes[row]} are malformed; download it again")
 
 
 def _read_diagnosis(release: Release, element: Element, parent: int) -> None:

@@ -128,7 +128,8 @@ def test_recall_depth(make_gold: Any, make_coding: Any) -> None:
 
 def test_first_listed_code_is_the_first_of_the_sequence(make_gold: Any, make_coding: Any) -> None:
     gold = make_gold([["M17.11"], ["R26.9"]], primary=["M17.11"])
-    assert value_of([score_note(gold, make_coding("R26.9!, M17.11!"), LEVELS)], "mrr") == 1 / 2
+    second = score_note(gold, make_coding("R26.9!, M17.11!"), LEVELS)
+    assert (value_of([second], "mrr"), value_of([second], "p@1")) == (1 / 2, 0)
     first = score_note(gold, make_coding("R26.9!, M17.11!", sequence=["M17.11", "R26.9"]), LEVELS)
     assert (value_of([first], "mrr"), value_of([first], "p@1")) == (1, 1)
 
@@ -270,6 +271,8 @@ def test_paired_test_finds_a_difference_and_none(two_systems: tuple[list[NoteSco
     assert test.p_value == 1 / 401
     same = paired_test(first, first, "f1", resamples=100)
     assert (same.difference, same.low, same.high, same.p_value) == (0, 0, 0, 1)
+    one_differs = [*first[:1], second[1], *first[2:]]  # exchanging that note can only change the sign of the difference
+    assert paired_test(first, one_differs, "f1", resamples=99).p_value == 1
     assert paired_test(first, second, "abstention").p_value is None
     assert paired_test(second, first, "f1", resamples=400, seed=1).difference == pytest.approx(-0.65)
     with pytest.raises(ValueError, match="same notes"):
