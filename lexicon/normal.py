@@ -7,6 +7,7 @@ apostrophes, in American spelling and singular, so that a table lists each term 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
@@ -74,6 +75,8 @@ def normal_form(word: str) -> str:
     if known is not None:
         return known
     norm = word.lower().replace("'", "").replace("\u2019", "").replace("\u02bc", "")
+    if not norm.isascii():
+        norm = "".join(letter for letter in unicodedata.normalize("NFD", norm) if unicodedata.category(letter) != "Mn" or letter == "\u0304")
     if norm in {"(\u2013)", "(\u2212)"}:
         norm = "(-)"
     level = _LEVEL_FORM.match(norm)

@@ -12,6 +12,7 @@ from models.problems import Problem
 from models.specificity import Fit, fit
 
 PER_PROBLEM = 4
+_CHRONIC = frozenset({"old", "chronic", "nontraumatic"})
 SOFT_PLACES = 4  # a concept whose codes lie at no more places than this is told apart by other things than the site
 WIDE_STEM = 400  # stems with more leaves are searched by site only
 
@@ -69,12 +70,17 @@ class CandidateFinder:
         stems = problem.stems or concept.codes
         soft = self._is_soft(stems)
         default = _default_stem(stems)
+        trauma = self._trauma(problem, stems)
         for rank, stem in enumerate(stems):
             leaves = self.facets.below(stem)
             if not soft and (problem.sites or len(leaves) > WIDE_STEM):
                 leaves = self.facets.at_sites(stem, problem.sites)
             for row in leaves:
                 rows.setdefault(row.code, (rank, stem, row))
+        if not rows:  # no code at this place: the place may be wrong, so every leaf stays in the race
+            for rank, stem in enumerate(stems):
+                for row in self.facets.below(stem)[:WIDE_STEM]:
+                    rows.setdefault(row.code, (rank, stem, row))
         term_words = frozenset(word for mention in problem.mentions[:4] for word in phrase(mention.text))
         return [
             fit(
@@ -92,9 +98,19 @@ class CandidateFinder:
                 handedness=handedness,
                 default_stem=default,
                 soft_site=soft,
+                trauma=trauma,
             )
             for rank, stem, row in rows.values()
         ]
+
+    def _trauma(self, problem: Problem, stems: tuple[str, ...]) -> float:
+        """1 for a current injury, -1 for a chronic condition, 0 where the concept does not leave the choice."""
+        if len({stem[0] for stem in stems if stem[0] in "SM"}) < 2:
+            return 0.0
+        if _CHRONIC & problem.qualifiers or problem.acuity == "chronic":
+            return -1.0
+        kind = self.vocabulary.causes.get(problem.cause, ("", ()))[0]
+        return 1.0 if kind == "mechanism" or problem.acuity == "acute" or "traumatic" in problem.qualifiers else 0.0
 
     def _is_soft(self, stems: tuple[str, ...]) -> bool:
         """Whether the stems lie at so few places that the site hardly tells their codes apart."""

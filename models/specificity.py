@@ -32,6 +32,7 @@ STEM_STEP = 0.03
 STEM_STEP_IMPLIED = 0.1
 SITE_SOFT = -0.2
 SITE_DEFAULT = 0.6
+TRAUMA = 0.3
 DOMINANCE_MATCH = 0.5
 DOMINANCE_OTHER = -2.0
 
@@ -129,6 +130,7 @@ def fit(
     handedness: str = "",
     default_stem: str = "",
     soft_site: bool = False,
+    trauma: float = 0.0,
 ) -> Fit:
     """Score one leaf against one problem.
 
@@ -199,6 +201,8 @@ def fit(
             residual_value += RESIDUAL_UNSUPPORTED
             unsupported += 1
     residual_value = max(-1.4, residual_value)
+    if trauma and facets.code[0] in "SM":  # chapter 19 for a current injury, chapter 13 for a chronic one (I.C.13.b)
+        residual_value += TRAUMA * (trauma if facets.code[0] == "S" else -trauma)
     score = 1.0 + site_value + side_value + qualifier_value + residual_value - step * min(stem_rank, 12)
     return Fit(
         facets.code, score, site_value, side_value, qualifier_value, residual_value, stem_rank, unsupported, tuple(sorted(matched))

@@ -44,7 +44,9 @@ class Assertion(TableComponent):
 
     def _decide(self, draft: Draft, finding: FindingDraft, cues: list[Mention]) -> None:
         kind = self.vocabulary.concepts[finding.concept].kind
-        best = self.strongest(draft, finding.start, finding.end, cues, normal=kind in _NORMAL_KINDS)
+        best = self.strongest(
+            draft, finding.start, finding.end, cues, normal=kind in _NORMAL_KINDS, dated=kind not in _DATED_KINDS
+        )
         if best is not None:
             cue: Cue = best.value
             finding.assertion = _VALUE.get(cue.category, cue.category)
@@ -54,7 +56,9 @@ class Assertion(TableComponent):
         finding.assertion = default
 
     @staticmethod
-    def strongest(draft: Draft, start: int, end: int, near: list[Mention], *, normal: bool = True) -> Mention | None:
+    def strongest(
+        draft: Draft, start: int, end: int, near: list[Mention], *, normal: bool = True, dated: bool = True
+    ) -> Mention | None:
         """The cue that decides the span from ``start`` to ``end``, or None.
 
         Parameters
@@ -66,6 +70,8 @@ class Assertion(TableComponent):
             Cues, and the concepts between which a backward cue must not jump, of the same sentence.
         normal : bool
             Whether cues of normality count: they speak of signs, not of diseases.
+        dated : bool
+            Whether a time behind the finding ("last year") makes it historical; for a disease it only dates it.
         """
         cues = [m for m in near if m.layer == CUE]
         concepts = [m for m in near if m.layer == CONCEPT]
@@ -78,6 +84,8 @@ class Assertion(TableComponent):
             if rank is None or (start <= mention.start and mention.end <= end):
                 continue
             if cue.category == "normal" and not normal:
+                continue
+            if cue.category == "historical" and not dated and mention.start >= end:
                 continue
             if mention.end <= start and cue.direction in {"forward", "both"}:
                 low, high = mention.end, start
@@ -99,6 +107,7 @@ class Assertion(TableComponent):
         return chosen
 
 
+_DATED_KINDS = frozenset({"diagnosis", "procedure", "status", "aftercare"})
 _NORMAL_KINDS = frozenset({"symptom", "function", "measure"})
 _NORMAL_STOPS = frozenset({"with", "and", "but", ",", "while", "that"})
 _JOINERS = frozenset({",", "and", "or", "/", "&", "nor"})

@@ -19,6 +19,7 @@ from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Reading,
 READING = "reading"
 _CODE = re.compile(r"(?<![A-Za-z0-9.])([A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?)(?![0-9A-Za-z]|\.\d)")
 _PHRASE_SECTIONS = frozenset({"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "chief_complaint", "imaging"})
+_ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "sequela"})
 _DOMINANCES = {"right_dominant": "right", "left_dominant": "left", "ambidextrous": "ambidextrous"}
 
 
@@ -148,6 +149,8 @@ class Findings(TableComponent):
         phases: dict[str, list[CueUse]] = {}
         for mention in draft.mentions:
             if mention.layer == PHASE and mention.value not in ACUITIES:
+                if mention.value in _ASSERTED_PHASES and cause_assertion(draft, mention) in {"negated", "uncertain", "hypothetical", "family"}:
+                    continue
                 phases.setdefault(mention.value, []).append(draft.cue("phase", mention.value, mention.start, mention.end))
         return phases
 

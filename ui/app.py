@@ -1,4 +1,7 @@
-"""The pages of theracode; start them with ``theracode app``. Only navigation here: each page is its own module."""
+"""The pages of theracode; start them with ``theracode app``. Only navigation here: each page is its own module.
+
+Pages carry no icon: the browser tab would load it from another host.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import streamlit as st
 
 st.navigation(
     [
-        st.Page("pages/suggest.py", title="Suggest", icon=":material/edit_note:", default=True),
-        st.Page("pages/audit.py", title="Audit", icon=":material/fact_check:"),
-        st.Page("pages/explore.py", title="Explore", icon=":material/account_tree:"),
-        st.Page("pages/benchmark.py", title="Benchmark", icon=":material/monitoring:"),
+        st.Page("pages/suggest.py", title="Suggest", default=True),
+        st.Page("pages/audit.py", title="Audit"),
+        st.Page("pages/explore.py", title="Explore"),
+        st.Page("pages/benchmark.py", title="Benchmark"),
     ]
 ).run()

@@ -26,7 +26,7 @@ HANDEDNESS = {"": "Read from the note", "right": "Right", "left": "Left", "ambid
 
 def head(title: str, line: str = "") -> None:
     """Title of the browser tab and the page, the style, and one line below the title."""
-    st.set_page_config(page_title=f"{title} · theracode", page_icon=":material/clinical_notes:", layout="wide")
+    st.set_page_config(page_title=f"{title} · theracode", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     st.html(Path(__file__).with_name("style.css"))
     st.title(title, anchor=False)
     if line:

@@ -133,7 +133,11 @@ def anatomy(edition: Edition, code: str) -> Anatomy:
         sevenths_at=table_at if letters else "",
         manifestation=edition.is_manifestation(stem),
         notes=own,
-        inherited=tuple(note for note in edition.notes(stem) if note.stands_at != stem or note not in own),
+        inherited=tuple(
+            note
+            for note in edition.notes(stem)[len(own) :]
+            if note.kind != "seventh_note" or note.stands_at == table_at  # the nearest table governs
+        ),
         children=() if letter else _children(edition, stem, letters, children),
         billable_below=1 if letter else sum(len(edition.sevenths(leaf)) or 1 for leaf in edition.leaves_below(stem)),
         notes_as_of=edition.notes_as_of if edition.has_older_notes(code) else "",

@@ -1,0 +1,92 @@
+"""Explore: search the code set and read a code's anatomy, hierarchy, notes and exclusions."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import streamlit as st
+
+from lexicon.codes.anatomy import anatomy
+from lexicon.codes.edition import Edition
+from lexicon.codes.registry import load_edition
+from lexicon.errors import TheracodeError
+from ui import anatomy_view, page
+
+EXAMPLES = ("M62.81", "S52.521A", "M54.5", "I69.35")
+
+
+@st.cache_resource(show_spinner="Loading the code set")
+def _edition(name: str) -> Edition:
+    return load_edition(name)
+
+
+def _show(edition: Edition, code: str) -> None:
+    try:
+        parts = anatomy(edition, code)
+    except TheracodeError as error:
+        st.error(str(error))
+        return
+    st.header(f"{parts.code}  {parts.title}", anchor=False)
+    st.html(anatomy_view.facts_html(parts))
+    tree, notes, graph = st.tabs(["Hierarchy", f"Notes ({len(parts.notes) + len(parts.inherited)})", "Exclusions"])
+    with tree:
+        st.html(anatomy_view.tree_html(parts))
+    with notes:
+        if not parts.notes and not parts.inherited:
+            st.caption("No instructional note stands at this code or above it.")
+        if parts.notes:
+            st.subheader("At this code", anchor=False)
+            st.html(anatomy_view.notes_html(parts.notes, edition))
+        if parts.inherited:
+            st.subheader("Inherited", anchor=False)
+            st.html(anatomy_view.notes_html(parts.inherited, edition))
+    with graph:
+        _graph(edition, parts.code)
+
+
+def _graph(edition: Edition, code: str) -> None:
+    outgoing, incoming = anatomy_view.exclusions(edition, code)
+    if not outgoing and not incoming:
+        st.caption("No exclusion names this code, and it names none.")
+        return
+    st.caption(
+        "Solid lines: Excludes1, never together. Dashed lines: Excludes2, both may be coded. "
+        "Arrows lead from where the note stands to what it names; inherited notes count."
+    )
+    st.graphviz_chart(anatomy_view.graph_dot(code, outgoing, incoming), width="content")
+    more = max(0, len(outgoing) - anatomy_view.GRAPH_NODES) + max(0, len(incoming) - anatomy_view.GRAPH_NODES)
+    if more:
+        st.caption(f"{more} more are not drawn; all stand under Notes.")
+
+
+def _pick(code: str) -> None:
+    st.query_params["code"] = code
+
+
+def main() -> None:
+    """Draw the page."""
+    page.head("Explore the code set")
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    query = left.text_input("Words or a code", placeholder="frozen shoulder, or M75.0", key="explore_query")
+    day = right.date_input("Date of service", value="today", format="YYYY-MM-DD", key="explore_date")
+    info = page.edition_line(day if isinstance(day, date) else date.today())
+    edition = _edition(info.name)
+    found = anatomy_view.search(edition, query)
+    if query.strip() and not found:
+        st.info("Nothing was found. Try fewer or other words, or a code such as M54.5.")
+    if found:
+        with st.container(key="explore_hits"):
+            for code, title in found:
+                st.button(f"**{code}**  {title}", key=f"hit_{code}", type="tertiary", on_click=_pick, args=(code,))
+    code = st.query_params.get("code", "")
+    if code:
+        st.divider()
+        _show(edition, code)
+    elif not query.strip():
+        st.caption("Search by words or by code, or start with one of these.")
+        with st.container(horizontal=True):
+            for example in EXAMPLES:
+                st.button(example, on_click=_pick, args=(example,), key=f"example_{example}")
+
+
+main()
