@@ -52,7 +52,22 @@ class Attributes(TableComponent):
             self._qualify(draft, finding, near)
             self._cause(draft, finding, near, siblings[number])
         self._causes_of_note(draft)
+        self._consciousness(draft)
         return doc
+
+    def _consciousness(self, draft: Draft) -> None:
+        """Loss of consciousness is told anywhere in the note and belongs to the head injury."""
+        told = set()
+        for mention in draft.mentions:
+            if mention.layer == QUALIFIER and self.vocabulary.qualifier_groups[mention.value] == "consciousness":
+                denied = mention.value == "with_loc" and cause_assertion(draft, mention) == "negated"
+                told.add("without_loc" if denied else mention.value)
+        if not told:
+            return
+        value = "without_loc" if "without_loc" in told else sorted(told)[0]
+        for finding in draft.findings:
+            if any(code.startswith("S06") for code in self.vocabulary.concepts[finding.concept].codes):
+                finding.qualifiers = {q for q in finding.qualifiers if self.vocabulary.qualifier_groups[q] != "consciousness"} | {value}
 
     def _qualify(self, draft: Draft, finding: FindingDraft, near: list[Mention]) -> None:
         for mention in near:
@@ -79,6 +94,8 @@ class Attributes(TableComponent):
             gap = tuple(words[finding.end : other.start])
             if len(gap) > 8 or ";" in gap or "." in gap:
                 continue
+            if self.vocabulary.concepts[other.concept].kind == "diagnosis":  # the term may hold the link: "s/p CVA", "following stroke"
+                gap += tuple(words[other.start : other.end - 1])
             if any(_contains(gap, link) for link in _LINKS) and other.assertion in {"present", "historical"}:
                 finding.cause = other.concept
                 finding.cues.append(draft.cue("cause", other.concept, other.start, other.end))

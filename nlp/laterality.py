@@ -20,6 +20,7 @@ from nlp.draft import Draft, FindingDraft, Mention, SiteMention, draft_of
 _JOINERS = frozenset({"and", "&", "/", ",", "or", "+", "to", "into", "as", "well"})
 _OF = frozenset({"in", "of", "at", "to", "over", "around", "on", "along", "within", "across", "from", "involving", "affecting", "about"})
 _SMALL = frozenset({"the", "her", "his", "their", "both", "entire", "whole", ",", "area", "joint", "region", "side", "mid", "lower", "upper", "("})
+_LIMB_PARTS = frozenset({"bone", "muscle", "tendon", "ligament", "nerve", "cartilage"})  # take the side of their limb
 _SPINE_REGIONS = frozenset({"cervical_spine", "thoracic_spine", "lumbar_spine", "cervicothoracic", "thoracolumbar", "sacrum"})
 _SITED_AREAS = frozenset({"pain", "joints", "injuries", "spine", "lymphedema_skin"})
 _OPPOSITE = {"right": "left", "left": "right"}
@@ -343,7 +344,8 @@ class Laterality(TableComponent):
             return
         tally = counts.get(own)
         if not tally:
-            for name in self.vocabulary.lineage(own)[1:3]:
+            part = self.vocabulary.sites[own].kind in _LIMB_PARTS
+            for name in self.vocabulary.lineage(own)[1 : None if part else 3]:
                 if counts.get(name):
                     tally = counts[name]
                     break

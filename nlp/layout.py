@@ -56,6 +56,8 @@ class Layout(TableComponent):
                     starts.add(index)
             elif previous in _ENDS:
                 first = text[draft.starts[index]]
+                if previous == "?" and (index - 1 in starts or (draft.starts[index - 1] > draft.ends[index - 2] and first.islower())):
+                    continue  # "? radiculopathy": a query before its term
                 if previous == "." and index >= 2:
                     before = words[index - 2]
                     touching = draft.starts[index - 1] == draft.ends[index - 2]

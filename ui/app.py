@@ -13,5 +13,6 @@ st.navigation(
         st.Page("pages/audit.py", title="Audit"),
         st.Page("pages/explore.py", title="Explore"),
         st.Page("pages/benchmark.py", title="Benchmark"),
-    ]
+    ],
+    position="top",
 ).run()

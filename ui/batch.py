@@ -20,10 +20,13 @@ from dataclasses import dataclass, field
 from io import TextIOWrapper
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from lexicon.errors import InputError, TheracodeError
 from ui.notes import FIELDS, MAX_BYTES, decode, make_note
+
+if TYPE_CHECKING:
+    from pyarrow.parquet import ParquetFile
 
 CHUNK_ROWS = 16
 CHUNK_CHARACTERS = 200_000
@@ -170,7 +173,7 @@ def _csv_header(path: Path) -> list[str]:
             return []
 
 
-def _parquet_file(path: Path) -> Any:
+def _parquet_file(path: Path) -> ParquetFile:
     import pyarrow
     from pyarrow import parquet
 
@@ -364,7 +367,7 @@ def _pending(rows: Iterator[Row], output: Path, errors: Path, counts: dict[str, 
             counts["resumed"] += 1
             next_id = next(ids, None)
         elif next_id is not None:
-            raise InputError(f"{output} holds the codings of another input (row {row.number}); choose another output or --overwrite")
+            raise InputError(f"{output} belongs to another input (see row {row.number}); choose another output or --overwrite")
         else:
             yield row
     if next_id is not None or failed:

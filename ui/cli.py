@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperGroup
@@ -22,8 +22,12 @@ from lexicon.errors import InputError, TheracodeError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
+    from lexicon.codes.anatomy import Anatomy
+    from models.audit import AuditReport
     from models.coding import Coding, Note
+    from models.rules.catalog import Rule
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -37,11 +41,21 @@ def _fail(message: str) -> None:
 class _Group(TyperGroup):
     """The top-level handler: every expected error becomes one line on standard error and an exit code."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: object,
+    ) -> int:
+        """Run the command line and exit, or return the exit code if not in standalone mode."""
+        code = 0
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            value = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
             sys.stdout.flush()
-            code = code if isinstance(code, int) else 0
+            code = value if isinstance(value, int) else 0
         except BrokenPipeError:  # the reader, such as `head`, has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
@@ -104,8 +118,10 @@ class Format(StrEnum):
 
 
 def _day(value: str | None) -> date | None:
-    if value is None:
-        return None
+    return None if value is None else _date(value)
+
+
+def _date(value: str) -> date:
     try:
         return date.fromisoformat(value)
     except ValueError:
@@ -130,17 +146,17 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
-def _print_json(value: Any) -> None:
+def _print_json(value: object) -> None:
     import json
 
     sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
 
 
-def _plain(value: Any) -> Any:
-    """A pydantic model, a dataclass or a list of them as JSON values."""
-    from pydantic import TypeAdapter
+def _plain(value: object) -> object:
+    """A dataclass as JSON values."""
+    from pydantic_core import to_jsonable_python
 
-    return TypeAdapter(Any).dump_python(value, mode="json")
+    return to_jsonable_python(value)
 
 
 def _show_coding(coding: Coding, *, console: Console) -> None:
@@ -267,7 +283,7 @@ def batch(
 
 
 @contextmanager
-def _progress() -> Iterator[Any]:
+def _progress() -> Iterator[Callable[[int, int, int], None]]:
     """A progress bar on standard error with rate and remaining time, as a callable for ``run_batch``."""
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
@@ -294,6 +310,178 @@ def _progress() -> Iterator[Any]:
             bar.update(task, completed=position, total=max(total, position), notes=notes)
 
         yield report
+
+
+# ------------------------------------------------------------------------------------------------ checking, explaining
+
+
+@app.command()
+def audit(
+    file: NoteArgument = None,
+    codes: Annotated[str, typer.Option(metavar="CODE,CODE", help="Billed codes, first-listed first.")] = "",
+    date_: DateOption = None,
+    encounter: EncounterOption = Encounter.auto,
+    dominance: DominanceOption = None,
+    external: ExternalOption = False,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Check billed codes against the note and the rules; exit code 1 if there is an error among the findings."""
+    from ui.notes import code_list
+
+    billed = code_list(codes)
+    note = _note_of(file, _day(date_), encounter, dominance, external)
+    from models.audit import audit as run_audit
+    from models.coder import load
+
+    report = run_audit(note, billed, load())
+    if format_ is Format.json:
+        _print_json(report.model_dump(mode="json"))
+    else:
+        _show_audit(report, console=_console())
+    if report.exit_code:
+        raise typer.Exit(1)
+
+
+def _show_audit(report: AuditReport, *, console: Console) -> None:
+    from rich.table import Table
+
+    from ui.view import correction_text
+
+    console.print(f"{', '.join(report.codes)} against the note, edition {report.edition}", style="dim")
+    if not report.findings:
+        console.print("No findings.")
+    for finding in report.findings:
+        table = Table.grid(padding=(0, 1))
+        style = {"error": "bold red", "warning": "yellow", "info": ""}[finding.severity]
+        table.add_row(_styled(finding.severity, style), _styled(finding.code, "bold"), finding.message)
+        table.add_row("", "", f"{correction_text(finding.correction, finding.kind)} ({finding.citation})", style="dim")
+        console.print(table)
+    for notice in report.notices:
+        console.print(f"Notice: {notice}")
+
+
+@app.command()
+def explain(
+    code: Annotated[str | None, typer.Argument(help="A category, a stem or a complete code.")] = None,
+    rules: Annotated[bool, typer.Option("--rules", help="List the rules that theracode applies.")] = False,
+    date_: DateOption = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Take a code apart: its levels, what each part says, its notes own and inherited, and what stands below it."""
+    if rules:
+        from models.rules.catalog import rules as all_rules
+
+        if format_ is Format.json:
+            _print_json([_plain(rule) for rule in all_rules()])
+        else:
+            _show_rules(all_rules(), console=_console())
+        return
+    if not code:
+        raise InputError("no code was given; write one, such as S52.521A, or --rules")
+    from lexicon.codes.anatomy import anatomy
+    from lexicon.codes.registry import edition_for, load_edition
+
+    info, warning = edition_for(_day(date_))
+    if warning:
+        _fail(warning)
+    parts = anatomy(load_edition(info.name), code)
+    if format_ is Format.json:
+        _print_json(_plain(parts))
+    else:
+        _show_anatomy(parts, console=_console())
+
+
+def _show_rules(rules: list[Rule], *, console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in ("rule", "statement", "source", "example"):
+        table.add_column(name, no_wrap=name == "rule")
+    for rule in rules:
+        table.add_row(rule.id, rule.statement, rule.source, rule.example)
+    console.print(table)
+
+
+def _show_anatomy(parts: Anatomy, *, console: Console) -> None:
+    from rich.table import Table
+
+    console.print(f"{parts.code}  {parts.title}", style="bold")
+    facts = [("edition", parts.edition), ("billable", f"{'yes' if parts.billable else 'no'}, {parts.reason}")]
+    facts += [("category", parts.category), ("detail", parts.detail or "none")]
+    if parts.extension:
+        facts.append(("7th character", f"{parts.extension}: {parts.extension_meaning}"))
+    elif parts.sevenths:
+        facts.append(("7th characters", f"{', '.join(letter for letter, _ in parts.sevenths)} (table at {parts.sevenths_at})"))
+    if parts.manifestation:
+        facts.append(("order", "manifestation code, never first-listed (I.A.13)"))
+    if parts.notes_as_of:
+        facts.append(("notes as of", parts.notes_as_of))
+    grid = Table.grid(padding=(0, 2))
+    for label, value in facts:
+        grid.add_row(_styled(label, "dim"), value)
+    console.print(grid)
+    rows: list[tuple[str, list[tuple[str, str]]]] = [
+        ("Levels", [(level.code, level.title) for level in parts.levels]),
+        ("Notes", [(note.label, note.text) for note in parts.notes]),
+        ("Inherited notes", [(f"{note.label} at {note.stands_at}", note.text) for note in parts.inherited]),
+        ("Below", [(child.code, child.title + ("" if child.billable else " (not billable)")) for child in parts.children]),
+    ]
+    for heading, items in rows:
+        if items:
+            console.print(f"\n{heading}", style="bold")
+            grid = Table.grid(padding=(0, 2))
+            for left, right in items:
+                grid.add_row(left, right)
+            console.print(grid)
+
+
+def _styled(text: str, style: str) -> Text:
+    from rich.text import Text
+
+    return Text(text, style=style)
+
+
+# ------------------------------------------------------------------------------------------------ measuring
+
+
+@app.command()
+def bench(
+    corpus: Annotated[str, typer.Argument(help="A corpus by name or path.")] = "therapy:test",
+    system: Annotated[list[str] | None, typer.Option(help="A system to measure; may be repeated. All if not given.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write bench.json and bench.html there.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="An experiment in TOML, instead of the other options.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Measure theracode and the baselines on a corpus, side by side."""
+    from corpora.bench import render_table, run_bench, run_config
+
+    with _bench_progress() as progress:
+        if config is not None:
+            result = run_config(config, report, progress=progress)
+        else:
+            result = run_bench(corpus, system or [], report, seed, progress=progress)
+    if format_ is Format.json:
+        _print_json(result.model_dump(mode="json"))
+        return
+    _console().print(render_table(result))
+    if report is not None:
+        _console(stderr=True).print(f"{report / 'bench.html'}")
+
+
+@contextmanager
+def _bench_progress() -> Iterator[Callable[[str, int, int], None]]:
+    from rich.progress import Progress, TaskID
+
+    tasks: dict[str, TaskID] = {}
+    with Progress(console=_console(stderr=True), transient=True) as bar:
+
+        def progress(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bar.add_task(name, total=total)
+            bar.update(tasks[name], completed=done)
+
+        yield progress
 
 
 # ------------------------------------------------------------------------------------------------ editions
@@ -357,6 +545,21 @@ def edition_show(
         _console().print(f"{label.replace('_', ' '):<15} {value}")
 
 
+@edition_app.command("import")
+def edition_import(
+    files: Annotated[list[Path], typer.Argument(help="Official files: tabular XML, order file, addenda, index XML.")],
+    name: Annotated[str, typer.Option(help="Name of the edition, such as FY2027.")],
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First date of service.")],
+    last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="Last date of service.")],
+    base: Annotated[str | None, typer.Option(help="Edition that addenda apply to.")] = None,
+) -> None:
+    """Import an edition from the official release files; it holds for its dates from then on."""
+    from lexicon.codes.importer import import_edition
+
+    info = import_edition(files, name=name, first=_date(first), last=_date(last), base=base)
+    _console().print(f"{info.name} holds for dates of service from {info.first} to {info.last}; source: {info.source}")
+
+
 # ------------------------------------------------------------------------------------------------ the page
 
 
@@ -375,7 +578,8 @@ def app_command(
         f"--server.headless={'false' if browser else 'true'}", "--browser.gatherUsageStats=false",
     ]  # fmt: skip
     paths = [str(folder.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, check=False)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own arguments, no shell
     if done.returncode:
         raise InputError(f"the page could not be started (port {port} may be taken)")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -97,3 +98,17 @@ def make_note(fields: Mapping[str, Any]) -> Note:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         raise InputError(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
+
+
+def code_list(written: str) -> list[str]:
+    """Codes as people list them, apart by commas, semicolons or space, in their order.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    codes = re.split(r"[\s,;]+", written.strip(" \t\r\n,;"))
+    if codes == [""]:
+        raise InputError("no codes were given; write them separated by commas, first-listed first")
+    return codes

@@ -52,12 +52,13 @@ def edition_line(day: date) -> EditionInfo:
 
 def note_settings(prefix: str) -> dict[str, Any]:
     """The switches above a note: date of service, encounter, dominance, external causes; with the edition below."""
-    columns = st.columns([1.1, 1.2, 1.2, 1.3], vertical_alignment="bottom")
+    with st.container(key=f"settings_{prefix}"):
+        columns = st.columns([1.1, 1.2, 1.2, 1.3], vertical_alignment="bottom")
     day = columns[0].date_input("Date of service", value="today", format="YYYY-MM-DD", key=f"{prefix}_date")
     encounter = columns[1].selectbox("Encounter", list(ENCOUNTERS), format_func=ENCOUNTERS.__getitem__, key=f"{prefix}_encounter")
     hand = columns[2].selectbox("Dominant hand", list(HANDEDNESS), format_func=HANDEDNESS.__getitem__, key=f"{prefix}_hand")
     external = columns[3].toggle(
-        "External cause codes", key=f"{prefix}_external", help="No national rule demands them; some payers and states do (I.C.20)."
+        "External cause codes", key=f"{prefix}_external", help="No national rule demands them; some payers do (I.C.20)."
     )
     day = day if isinstance(day, date) else date.today()
     edition_line(day)

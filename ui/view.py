@@ -9,9 +9,11 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from models.audit import AuditReport
     from models.coding import Coding, Suggestion
 
 WORDS = ((0.8, "very likely"), (0.6, "likely"), (0.4, "even chance"), (0.2, "possible"), (0.0, "unlikely"))
@@ -63,7 +65,7 @@ def segments(text: str, spans: Sequence[tuple[int, int, int]]) -> list[Segment]:
     pieces = []
     active: list[tuple[int, int, int]] = []
     upcoming = 0
-    for start, end in zip(borders, borders[1:], strict=False):
+    for start, end in pairwise(borders):
         active = [span for span in active if span[1] > start]
         while upcoming < len(valid) and valid[upcoming][0] <= start:
             active.append(valid[upcoming])
@@ -273,3 +275,38 @@ def hover_css(coding: Coding) -> str:
             f".stApp:has(.tc-note .tc-n{number}:hover) .st-key-card_{number}{{border-color:var(--tc-accent)}}"
         )
     return f"<style>{''.join(rules)}</style>"
+
+
+# ------------------------------------------------------------------------------------------------ audit
+
+SEVERITIES = {"error": "Error", "warning": "Warning", "info": "For information"}
+
+
+def correction_text(codes: Sequence[str], kind: str) -> str:
+    """What to do about an audit finding, in a few words."""
+    if not codes:
+        return "remove the code"
+    if kind == "order":
+        return f"report in this order: {', '.join(codes)}"
+    return f"{'add' if kind == 'missing' else 'report'} {' or '.join(codes)}"
+
+
+def audit_html(report: AuditReport) -> str:
+    """The findings of an audit as cards, errors first, and a line that sums them up."""
+    counts = {name: sum(f.severity == name for f in report.findings) for name in SEVERITIES}
+    told = ", ".join(f"{count} {name if count == 1 or name == 'info' else name + 's'}" for name, count in counts.items() if count)
+    billed = html.escape(", ".join(report.codes))
+    parts = [f'<p class="tc-audit-sum"><strong>{told or "No findings"}</strong> for {billed} ({html.escape(report.edition)})</p>']
+    for finding in report.findings:
+        correction = correction_text(finding.correction, finding.kind)
+        parts.append(
+            f'<div class="tc-finding tc-{finding.severity}"><div class="tc-head">'
+            f'<span class="tc-severity">{SEVERITIES[finding.severity]}</span>'
+            f'<span class="tc-code">{html.escape(finding.code)}</span>'
+            f'<span class="tc-role">{html.escape(finding.kind.replace("_", " "))}</span></div>'
+            f"<div>{html.escape(finding.message)}</div>"
+            f'<div><span class="tc-label">Correction</span>{html.escape(correction[:1].upper() + correction[1:])}</div>'
+            f'<div class="tc-source">{html.escape(finding.citation)}</div></div>'
+        )
+    parts.extend(paragraph(notice) for notice in report.notices)
+    return "".join(parts)

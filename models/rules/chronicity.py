@@ -215,7 +215,7 @@ def aftercare_or_injury(coded: Sequence[Coded], vocabulary: Vocabulary) -> list[
         beside = [i for i in injuries if same_place(item, i, vocabulary)]
         if beside:
             where = "Z47" if item.code.startswith("Z47") else "Z48"
-            text = f"aftercare of an injury is reported with the injury code and its 7th character ({beside[0].code}), not with a Z code"
+            text = f"aftercare of an injury is reported with the injury code and its 7th character, here {beside[0].code}"
             source = f"I.C.19.a; I.C.21.c.7; Excludes1 at {where}"
             rulings.append(Ruling("aftercare-not-for-injury", "block", item.code, text, source, tuple(i.code for i in beside)))
     return rulings

@@ -122,6 +122,7 @@ def keeper(edition: Edition, conflict: Conflict, probability: dict[str, float], 
     if mutual or time_matters or abs(chances[standing] - chances[named]) >= LEAD:
         first, second = sorted((standing, named), key=lambda c: (-chances[c], rank.get(c, 999), c))
         return first, second
-    if "NOS" in conflict.note.text and "unspecified" not in edition.title(standing).lower():
+    vague = "unspecified" in edition.title(standing).lower() and "unspecified" not in edition.title(named).lower()
+    if "NOS" in conflict.note.text and not vague:
         return standing, named
     return named, standing

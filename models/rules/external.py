@@ -131,11 +131,12 @@ def external_causes(
     stated = [
         m
         for m in reading.causes
-        if (m.assertion == "present" and m.cause not in table.weak) or (m.assertion in {"present", "historical"} and m.cause in linked)
+        if (m.assertion == "present" and m.cause not in table.weak)
+        or (m.assertion in {"present", "historical"} and m.cause in linked)
     ]
     names = {m.cause for m in stated}
     letter = letter_of(injuries, encounter)
-    result = []
+    result: list[ExternalCause] = []
     for mention in _mechanisms(stated, linked, vocabulary, table):
         cause = _cause(mention, "mechanism", letter, names, edition, vocabulary, table)
         if cause is not None and all(cause.code != other.code for other in result):

@@ -84,8 +84,9 @@ def _missing(option: Option, edition: Edition, facets: FacetIndex, vocabulary: V
     own = facets[option.leaf]
     side = own.side if own.side in _SIDED else (option.problem.side if option.problem else "")
     questions: list[Question] = []
-    path = [name for name in [option.leaf, *edition.ancestors(option.leaf)] if name in edition and len(name) > 3 and "-" not in name]
-    for node in path:
+    for node in (option.leaf, *edition.ancestors(option.leaf)):
+        if len(node) <= 3 or node not in edition:
+            break
         parent = edition.ancestors(node)[0]
         if parent not in edition or not _opens(node, parent, edition):
             continue
@@ -100,14 +101,15 @@ def _missing(option: Option, edition: Edition, facets: FacetIndex, vocabulary: V
             detail = _detail(own, facets[leaf], edition.title(node), edition.title(sibling), vocabulary)
             if detail:
                 details.add(detail)
-                answers.append(f"{_says(sibling, leaf, edition, facets, detail)}: {_code(leaf, option.code, edition)}")
+                answers.append(f"{_says(node, sibling, leaf, edition, facets, detail)}: {_code(leaf, option.code, edition)}")
         if not answers:
             continue
         value = max(_details()[detail][0] for detail in details)
         words = _details()[details.pop() if len(details) == 1 else "type"][1]
         more = f"; and {len(answers) - CODES_SHOWN} more" if len(answers) > CODES_SHOWN else ""
         why = " (payers deny unspecified sides)" if words == _details()["side"][1] else ""
-        questions.append(Question(value, f"{words}? {option.code} leaves it open{why}. {'; '.join(answers[:CODES_SHOWN])}{more}."))
+        offers = "; ".join(answers[:CODES_SHOWN])
+        questions.append(Question(value, f"{words}? {option.code} leaves it open{why}. {offers}{more}."))
     return questions
 
 
@@ -162,11 +164,15 @@ def _code(leaf: str, like: str, edition: Edition) -> str:
     return edition.with_seventh(leaf, letter)
 
 
-def _says(sibling: str, leaf: str, edition: Edition, facets: FacetIndex, detail: str) -> str:
+def _says(node: str, sibling: str, leaf: str, edition: Edition, facets: FacetIndex, detail: str) -> str:
+    """What the sibling's title says beyond the words that it begins with in common with the node's title."""
     if detail == "side":
         return facets[leaf].side
-    title = edition.title(sibling)
-    return title if len(title) <= 70 else f"{title[:67]}..."
+    words, own = edition.title(sibling).split(), edition.title(node).split()
+    common = 0
+    while common < min(len(words), len(own)) and words[common] == own[common]:
+        common += 1
+    return " ".join(words[common:] if common > 1 else words)
 
 
 # ---------------------------------------------------------------- defaults, necessity, uncertainty
@@ -205,14 +211,15 @@ def _displacement(option: Option, edition: Edition, facets: FacetIndex) -> list[
 
 
 def _necessity(option: Option, options: list[Option], facets: FacetIndex) -> list[Question]:
-    """A warning where a code of general weakness stands for weakness at one place (DOMAIN 3.4)."""
+    """A warning where a code of general weakness stands for weakness at one place: payers ask why therapy is needed."""
     if not option.code.startswith(_VAGUE_WEAKNESS) or option.problem is None:
         return []
     problem = option.problem
     focal = problem.side in {"right", "left"} or len(set(problem.sites)) == 1
     if not focal:
         return []
-    where = " ".join(part for part in (problem.side if problem.side != "unspecified" else "", problem.site.replace("_", " ")) if part)
+    side = "" if problem.side == "unspecified" else problem.side
+    where = f"{side} {problem.site.replace('_', ' ')}".strip()
     text = (
         f"Medical necessity: {option.code} ({option.title}) says general weakness, the note describes it at one place ({where}). "
         "Document weakness of several regions, or report the condition that causes the focal weakness."
@@ -236,5 +243,6 @@ def _uncertain(
         if codes:
             name = problem.concept.replace("_", " ")
             shown = ", ".join(dict.fromkeys(codes[:3]))
-            questions.append(Question(4.5 + problem.weight, f"Is the suspected {name} confirmed? Then {shown} could be reported (IV.H)."))
+            text = f"Is the suspected {name} confirmed? Then {shown} could be reported (IV.H)."
+            questions.append(Question(4.5 + problem.weight, text))
     return questions

@@ -35,7 +35,7 @@ def _figures(systems: Mapping[str, SystemResult]) -> pd.DataFrame:
         for name, system in systems.items():
             interval = system.metrics.get(metric)
             if interval is None or interval.value is None:
-                row[name] = "–"
+                row[name] = "not defined"
             else:
                 spread = "" if interval.low is None else f" [{shown(metric, interval.low)}, {shown(metric, interval.high)}]"
                 row[name] = f"{shown(metric, interval.value)}{spread}"
@@ -43,7 +43,7 @@ def _figures(systems: Mapping[str, SystemResult]) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("metric")
 
 
-def _bars(systems: Mapping[str, SystemResult]) -> alt.LayerChart:
+def _bars(systems: Mapping[str, SystemResult]) -> alt.Chart | alt.LayerChart | alt.FacetChart:
     rows = [
         {"metric": metric, "system": name, "value": value.value, "low": value.low, "high": value.high}
         for name, system in systems.items()
@@ -59,7 +59,7 @@ def _bars(systems: Mapping[str, SystemResult]) -> alt.LayerChart:
     return alt.layer(bars, spread).properties(height=280)
 
 
-def _calibration(system: SystemResult) -> alt.LayerChart:
+def _calibration(system: SystemResult) -> alt.Chart | alt.LayerChart | alt.FacetChart:
     rows = [
         {"predicted": piece.mean_probability, "accepted": piece.share_accepted, "suggestions": piece.count}
         for piece in system.calibration

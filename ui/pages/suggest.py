@@ -99,7 +99,7 @@ def _note_pane(work: Work, settings: dict[str, Any]) -> None:
             st.button("Edit or replace", icon=":material/edit:", on_click=_edit, args=(work,))
         shown = [*work.coding.sequence, *work.claim]
         st.html(view.note_html(work.note.text, work.coding, [code for code in shown if code not in work.rejected]))
-        st.caption("Numbers are those of the cards. Point at a card to see its evidence here.")
+        st.caption("The numbers are those of the cards. Point at a card to see its evidence here, and the other way round.")
         return
     page.sample_picker("suggest_sample", "suggest_text")
     text = st.text_area("Note", key="suggest_text", height=340, placeholder="Paste a therapy note here")
@@ -121,7 +121,7 @@ def _claim(work: Work, coding: Coding) -> None:
         if not work.claim:
             st.html('<div class="tc-privacy">Nothing accepted yet. Accept codes below, or all recommended ones at once.</div>')
         for place, code, title in view.claim_lines(work.claim, titles):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"claimrow_{code}"):
                 st.html(view.claim_html(place, code, title))
                 only = len(work.claim) == 1
                 first, last = code == work.claim[0], code == work.claim[-1]
