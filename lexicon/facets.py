@@ -15,7 +15,7 @@ from functools import lru_cache
 from lexicon.codes.cache import load_compiled, store_compiled
 from lexicon.codes.edition import Edition
 from lexicon.normal import phrase
-from lexicon.tables import tables_digest
+from lexicon.tables import TITLE_SOURCES, tables_digest
 from lexicon.vocabulary import QUALIFIER, SITE, Vocabulary, load_vocabulary, scan
 
 SIDE_WORDS = {"right": "right", "left": "left", "bilateral": "bilateral"}
@@ -181,7 +181,7 @@ def _has_sided_twin(flat: str, titles: set[str]) -> bool:
 def load_facets(edition: Edition) -> FacetIndex:
     """The facets of an edition, compiled once and cached in a file."""
     vocabulary = load_vocabulary()
-    key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}".encode()).hexdigest()
+    key = hashlib.sha256(f"{tables_digest(*TITLE_SOURCES)}{edition.name}{edition.key}".encode()).hexdigest()
     name = f"facets-{edition.name}"
     stored = load_compiled(name, key)
     if stored is None:

@@ -86,6 +86,7 @@ def normal_form(word: str) -> str:
         norm = f"{first}{int(low)}-{second}{int(high)}"
     else:
         norm = _singular(norm)
+    norm = norm or word  # a mark or an apostrophe alone
     if len(_CACHE) >= _CACHE_LIMIT:
         _CACHE.clear()
     _CACHE[word] = norm

@@ -61,14 +61,29 @@ def split_cell(cell: str) -> list[str]:
     return [part.strip() for part in cell.split("|") if part.strip()]
 
 
+# What reading a code title depends on; the terms of notes are not among it.
+TITLE_SOURCES = (
+    "sites.tsv", "qualifiers.tsv", "spellings.tsv", "joined_forms.tsv", "normal.py", "facets.py", "vocabulary.py",
+    "codes/edition.py", "codes/tabular.py", "codes/references.py", "codes/changes.py",
+)
+
+
 @cache
-def tables_digest() -> str:
-    """SHA-256 of every table and module under lexicon/: what a compiled cache depends on."""
+def tables_digest(*names: str) -> str:
+    """SHA-256 of files under lexicon/: what a compiled cache depends on.
+
+    Parameters
+    ----------
+    *names : str
+        Paths below lexicon/; every table and module where none is named.
+    """
     import hashlib
 
+    paths = [ROOT / name for name in names] or [
+        path for path in sorted(ROOT.rglob("*")) if path.suffix in {".tsv", ".py"} and "__pycache__" not in path.parts
+    ]
     digest = hashlib.sha256()
-    for path in sorted(ROOT.rglob("*")):
-        if path.suffix in {".tsv", ".py"} and "__pycache__" not in path.parts:
-            digest.update(str(path.relative_to(ROOT)).encode())
-            digest.update(path.read_bytes())
+    for path in paths:
+        digest.update(str(path.relative_to(ROOT)).encode())
+        digest.update(path.read_bytes())
     return digest.hexdigest()

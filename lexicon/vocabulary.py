@@ -6,14 +6,16 @@ of ``(layer, value)``. Layers are read independently of each other, the longest 
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+from lexicon.codes.cache import load_compiled, store_compiled
 from lexicon.errors import LexiconError
 from lexicon.normal import phrase
-from lexicon.tables import read_table, split_cell, tables_below
+from lexicon.tables import read_table, split_cell, tables_below, tables_digest
 
 Trie = dict[str, Any]
 
@@ -89,6 +91,27 @@ class ShortForm:
     default: bool
 
 
+class Phrases:
+    """Normal forms of the terms of the tables, compiled once for each state of the tables."""
+
+    def __init__(self) -> None:
+        stored: dict[str, str] = load_compiled("phrases", tables_digest()) or {}
+        self._known = {term: tuple(words.split("\t")) if words else () for term, words in stored.items()}
+        self._stored = len(self._known)
+
+    def __call__(self, term: str) -> tuple[str, ...]:
+        """What :func:`lexicon.normal.phrase` gives."""
+        words = self._known.get(term)
+        if words is None:
+            words = self._known[term] = phrase(term)
+        return words
+
+    def keep(self) -> None:
+        """Store what had to be normalised; a cell of a table holds no tab, so a tab parts the words."""
+        if len(self._known) > self._stored:
+            store_compiled("phrases", tables_digest(), {term: "\t".join(words) for term, words in self._known.items()})
+
+
 class Vocabulary:
     """All tables of lexicon/, validated and compiled. Build it once with :func:`load_vocabulary`."""
 
@@ -101,16 +124,19 @@ class Vocabulary:
         self.headings: dict[tuple[str, ...], str] = {}
         self.section_defaults: dict[str, tuple[str, float]] = {}
         self.words: set[str] = set()
+        self._phrase = Phrases()
         self._read_sites()
         self._read_concepts()
         self._read_simple_layers()
         self._read_short_forms()
         self._read_sections()
+        self._phrase.keep()
+        del self._phrase
 
     # ---------------------------------------------------------------- building
 
     def _add(self, term: str, layer: str, value: Any) -> None:
-        path = phrase(term)
+        path = self._phrase(term)
         if not path:
             raise LexiconError(f"a term of layer {layer} has no words")
         node = self.trie
@@ -120,7 +146,7 @@ class Vocabulary:
         if (layer, value) not in entries:
             entries.append((layer, value))
         if layer in {CONCEPT, SITE, CAUSE}:
-            self.words.update(word for word in path if word.isalpha())
+            self.words.update(filter(str.isalpha, path))
 
     def _read_sites(self) -> None:
         for row in read_table("sites.tsv"):
@@ -139,7 +165,7 @@ class Vocabulary:
                     row["kind"],
                     tuple(split_cell(row["codes"])),
                     row["site"],
-                    frozenset(word for part in split_cell(row["qualifiers"]) for word in phrase(part)),
+                    frozenset(word for part in split_cell(row["qualifiers"]) for word in self._phrase(part)),
                 )
                 if concept.id in self.concepts:
                     raise LexiconError(f"{table}: concept {concept.id!r} stands twice")
@@ -183,9 +209,9 @@ class Vocabulary:
             context = split_cell(row["context"])
             short = ShortForm(
                 row["form"],
-                () if row["means"] in {"", "-"} else phrase(row["means"]),
-                frozenset(phrase(word) for word in context if word != "*"),
-                frozenset(phrase(word) for word in split_cell(row["against"])),
+                () if row["means"] in {"", "-"} else self._phrase(row["means"]),
+                frozenset(self._phrase(word) for word in context if word != "*"),
+                frozenset(self._phrase(word) for word in split_cell(row["against"])),
                 "*" in context,
             )
             if row["form"] not in self.short_forms:
@@ -195,7 +221,7 @@ class Vocabulary:
     def _read_sections(self) -> None:
         for row in read_table("sections.tsv"):
             for heading in split_cell(row["heading"]):
-                self.headings[phrase(heading)] = row["section"]
+                self.headings[self._phrase(heading)] = row["section"]
         for row in read_table("sections_defaults.tsv"):
             self.section_defaults[row["section"]] = (row["assertion"], float(row["weight"]))
 
@@ -290,4 +316,10 @@ def load_vocabulary() -> Vocabulary:
     LexiconError
         If a table is malformed.
     """
-    return Vocabulary()
+    collecting = gc.isenabled()
+    gc.disable()  # building makes no garbage but so many objects that looking for it would double the time
+    try:
+        return Vocabulary()
+    finally:
+        if collecting:
+            gc.enable()

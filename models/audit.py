@@ -364,7 +364,7 @@ class _Checker:
             citation = f"I.A.12.a; Excludes1 at {note.stands_at}"
             allowing = contradiction(self.edition, conflict)
             if allowing is not None:
-                text += f"; but {allowing.label} at {allowing.stands_at}: {allowing.text}. Official notes disagree: ask a reviewer"
+                text += f"; but {allowing.label} at {allowing.stands_at}: {allowing.text}. A reviewer decides"
                 citation += f"; {allowing.label} at {allowing.stands_at}"
                 findings.append(_finding(goes, "excluded_pair", "warning", text, citation, [stays]))
             else:

@@ -75,6 +75,8 @@ class CandidateFinder:
             leaves = self.facets.below(stem)
             if not soft and (problem.sites or len(leaves) > WIDE_STEM):
                 leaves = self.facets.at_sites(stem, problem.sites)
+                if default and stem == default:
+                    leaves = self.facets.below(stem)
             for row in leaves:
                 rows.setdefault(row.code, (rank, stem, row))
         if not rows:  # no code at this place: the place may be wrong, so every leaf stays in the race
@@ -93,6 +95,7 @@ class CandidateFinder:
                 acuity=problem.acuity,
                 stem_rank=rank,
                 stem_words=self._words_of_stem(stem),
+                own_stem=stem,
                 vocabulary=self.vocabulary,
                 term_words=term_words,
                 handedness=handedness,

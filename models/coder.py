@@ -110,7 +110,9 @@ class Coder:
             vocabulary=self.vocabulary,
             threshold=self.ranker.threshold,
             note=note,
+            encounter=phase,
             phase_reason=phase_reason,
+            handedness=note.dominance or reading.dominance,
         )
         suggestions = [
             Suggestion(

@@ -1,42 +1,202 @@
 """Text retrieval over titles and inclusion terms: the net under the lexicon.
 
-A leaf is a bag of words: its title, its inclusion terms and those of its ancestors below the section. Words are
-weighted by how rare they are among leaves. The score of a leaf is high when it explains the query and the query
-explains its title: the geometric mean of both shares. Body sites are compared by the ontology instead of by words, so
-that "toe" finds a title that says "ankle and foot".
+A leaf can be found by several texts: its title, the inclusion terms and notes of its ancestors below the section, and the
+phrases by which notes elsewhere refer to it ("facial weakness following cerebrovascular disease (I69. with final
+characters -92)"). Words are weighted by how rare they are among leaves. The score of a leaf is high when its texts explain
+the query and the query explains one of its texts: the geometric mean of both shares, the best text taken. Body sites are
+compared by the ontology instead of by words, so that "toe" finds a title that says "ankle and foot"; a title that says
+"without" something costs nothing where the query is silent and conflicts where the query names it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from math import tanh
+from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from numpy.typing import NDArray
 
 from lexicon.codes.cache import load_compiled, store_compiled
 from lexicon.codes.edition import Edition
+from lexicon.codes.references import Reference
 from lexicon.facets import SIDE_WORDS, STOP_WORDS, FacetIndex, load_facets
 from lexicon.normal import phrase
 from lexicon.tables import read_table, split_cell, tables_digest
 from lexicon.vocabulary import SITE, Vocabulary, load_vocabulary, scan
 from models.specificity import SITE_EXACT, SITE_NARROWER, SITE_OTHER, site_fit
 
-_IGNORED = STOP_WORDS | frozenset(SIDE_WORDS) | {"unspecified", "nos", "nec", "specified", "other", "encounter", "classified", "elsewhere", "-"}
-
+FloatArray = NDArray[np.float32]
+RowArray = NDArray[np.int32]
 
 _CATCH_ALL = frozenset({"nec", "specified", "other"})
+_FILLERS = "unspecified nos encounter classified elsewhere - involving affecting see code due unknown cause type form following"
+_IGNORED = STOP_WORDS | frozenset(SIDE_WORDS) | _CATCH_ALL | frozenset(_FILLERS.split())
+_GENERIC = frozenset({"disease", "disorder", "syndrome", "condition", "abnormal", "lesion", "symptom", "sign"})
+_VAGUE = frozenset({"joint", "bone", "limb", "muscle", "organ", "part", "body", "region", "nerve"})
+_NEGATION = frozenset({"without", "not", "no"})
+_NEGATION_ENDS = frozenset({",", ";", "with", "and", "or", ":", "(", ")", "[", "]"})
 
-
-def _synonyms() -> dict[str, str]:
-    """Single words that stand for a title word: ``fx`` for fracture, ``djd`` for osteoarthritis."""
-    return {word: row["title_word"] for row in read_table("title_words.tsv") for word in split_cell(row["words"])}
-
-
-SITE_WORD = 0.95  # mark of a title word that names a site
+# Weights of the score, in one place. A text that explains everything and is explained by everything has 1.0.
+TITLE, TITLE_JOINED, TITLE_SITE, NEAR_TEXT, FAR_TEXT = range(5)
+KIND_VALUES = (1.0, 1.0, 0.95, 0.85, 0.75)  # how much of a query word each kind of word explains
+MASS_VALUES = (1.0, 0.5, 0.0, 0.0, 0.0)  # how much each must be explained; in titles "and" means and/or (I.A.14)
+TERM_SHARE = 0.78
+SYNONYM = 0.95
+SYNONYM_LENGTH = 4  # words of the longest phrase of the table
+GENERIC_WEIGHT = 0.4
+UNKNOWN_WEIGHT = 1.5
 SITE_WEIGHT = 0.35
-SITE_GAIN = 0.28
-NARROW = 600
+SITE_GAIN = 0.26
+SITE_REGION = 0.5
+CONFLICT = 0.6
+DENIED_WEIGHT = 0.5
+SIDE_GAIN = 0.08
+SIDE_OTHER = -0.3
+SIDE_UNSTATED = -0.06
+UNSPECIFIED_GAIN = 0.03
+OTHER_WANTED = 0.06
+OTHER_UNWANTED = -0.03
+MENTION_WEIGHT = 0.8
+HEADING_VALUE = 0.85
+LEAST_MASS = 4.0
+KNEE = 0.75  # scores above it are pressed together below 1
+MOST_LEAVES = 250  # a note that names more than that names a chapter, not a condition
+
+_ENDINGS = (
+    "ization ations ation ated ating ative ment ness ity ical ious sis tic tous tion ing ial eal ous ive ate ia ic ed al ar y e "
+    "a i um us is s"
+)  # longer ones first where one ends in another
+_SUFFIXES = {
+    "itis": "it", "itic": "it", "ction": "ct", "ose": "o",
+    **dict.fromkeys(_ENDINGS.split(), ""),
+}  # fmt: skip
+
+
+@lru_cache(maxsize=100_000)
+def stem_word(word: str) -> str:
+    """A light stem so that fractured, fracture and fractures meet, and paralysis meets paralytic; only for retrieval.
+
+    Examples
+    --------
+    >>> stem_word("fractured") == stem_word("fracture"), stem_word("arthritis") == stem_word("arthrosis")
+    (True, False)
+    """
+    for suffix, kept in _SUFFIXES.items():
+        if word.endswith(suffix) and len(word) - len(suffix) >= 4:
+            word = word[: -len(suffix)] + kept
+            break
+    return word[:-1] if len(word) > 4 and word[-1] == "e" else word
+
+
+_KIND_VALUES = np.array(KIND_VALUES, dtype=np.float32)
+_ONES = np.ones(1, dtype=np.float32)
+_MASS = np.array(MASS_VALUES, dtype=np.float32)
+_SIDE_NUMBERS = {"right": 1, "left": 2, "bilateral": 3, "unspecified": 4}
+_SIDE_GAINS = np.array(
+    [
+        [0, SIDE_UNSTATED, SIDE_UNSTATED, SIDE_UNSTATED, 0],
+        [0, SIDE_GAIN, SIDE_OTHER, SIDE_UNSTATED, 0],
+        [0, SIDE_OTHER, SIDE_GAIN, SIDE_UNSTATED, 0],
+        [0, 0, 0, SIDE_GAIN, SIDE_UNSTATED],
+    ],
+    dtype=np.float32,
+)  # row: the side that is said (0: none); column: the side of the title
+
+
+class _Postings:
+    """For each word the rows that hold it, and in what part of them."""
+
+    def __init__(self, rows: bytes, starts: bytes, kinds: bytes) -> None:
+        self._rows = np.frombuffer(rows, dtype=np.int32)
+        self._starts = np.frombuffer(starts, dtype=np.int32).tolist()
+        self._kinds = np.frombuffer(kinds, dtype=np.uint8) if kinds else np.zeros(len(self._rows), dtype=np.uint8)
+
+    def of(self, number: int) -> tuple[RowArray, NDArray[np.uint8]]:
+        """Rows and kinds of a word."""
+        part = slice(self._starts[number], self._starts[number + 1])
+        return self._rows[part], self._kinds[part]
+
+
+def _inverted(rows: list[dict[int, int]], words: int) -> tuple[bytes, bytes, bytes]:
+    """Rows of each word, where each word's rows start, and the kind in each row, as bytes."""
+    columns = np.array([word for row in rows for word in row], dtype=np.int32)
+    owners = np.repeat(np.arange(len(rows), dtype=np.int32), [len(row) for row in rows])
+    kinds = np.array([kind for row in rows for kind in row.values()], dtype=np.uint8)
+    order = np.argsort(columns, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(columns, minlength=words))]).astype(np.int32)
+    return owners[order].tobytes(), starts.tobytes(), kinds[order].tobytes()
+
+
+Synonyms = dict[tuple[str, ...], list[tuple[float, tuple[str, ...]]]]
+
+
+def _synonyms() -> Synonyms:
+    """Words and short phrases that stand for words of titles, by their sorted stems: ``fx`` for fracture."""
+    table: Synonyms = {}
+    for row in read_table("title_words.tsv"):
+        for words in split_cell(row["words"]):
+            key = tuple(sorted(stem_word(word) for word in phrase(words) if word not in STOP_WORDS))
+            table.setdefault(key, []).append((float(row["share"] or SYNONYM), phrase(row["title_word"])))
+    return table
+
+
+_REFERRED = re.compile(r"\s*\([^()]*\)|\s*\[[^\]]*\]")
+
+
+def _mentions(edition: Edition, place: dict[str, int]) -> Iterator[tuple[int, int, float, list[str]]]:
+    """Phrases by which a note refers to codes elsewhere, as (first leaf, last leaf + 1, value, stems)."""
+    for note in edition.all_notes():
+        if note.kind not in {"excludes1", "excludes2"} or not note.references:
+            continue
+        stems = [stem for stem in dict.fromkeys(_stems(phrase(_REFERRED.sub("", note.text)))) if stem[0] != "~"]
+        if not 0 < len(stems) < 10:
+            continue
+        for reference in note.references:
+            low = _leaf_span(edition, place, reference)
+            if low:
+                yield low[0], low[1], MENTION_WEIGHT, stems
+
+
+def _leaf_span(edition: Edition, place: dict[str, int], reference: Reference) -> tuple[int, int] | None:
+    if reference.low != reference.high:
+        return None
+    leaves = [leaf for leaf in edition.leaves_below(reference.low) if reference.matches(leaf)]
+    if not leaves or len(leaves) > MOST_LEAVES or place[leaves[-1]] - place[leaves[0]] >= MOST_LEAVES:
+        return None
+    return place[leaves[0]], place[leaves[-1]] + 1
+
+
+def _marks(words: tuple[str, ...] | list[str]) -> list[int]:
+    """For each word 1 where it is said, -1 where it is denied ("without ..."), 0 where it is left open ("with or without")."""
+    marks = []
+    state = 1
+    for position, word in enumerate(words):
+        if word in _NEGATION:
+            nearby = words[position + 1 : position + 2]
+            if nearby and nearby[0] in {"elsewhere", "otherwise", "specified", "classified"}:
+                state = 1
+            elif position > 1 and words[position - 1] in {"or", "and"} and words[position - 2] == "with":
+                state = 0
+            else:
+                state = -1
+        elif word in _NEGATION_ENDS:
+            state = 1
+        marks.append(state)
+    return marks
+
+
+def _stems(words: tuple[str, ...]) -> list[str]:
+    """Stems of the content words of a text; a denied word has a tilde before it."""
+    marks = _marks(words)
+    return [
+        stem_word(word) if mark > 0 else f"~{stem_word(word)}"
+        for word, mark in zip(words, marks, strict=True)
+        if mark and word not in _IGNORED and word not in _NEGATION
+    ]
 
 
 def _site_positions(words: list[str], vocabulary: Vocabulary) -> tuple[set[int], list[str]]:
@@ -48,12 +208,18 @@ def _site_positions(words: list[str], vocabulary: Vocabulary) -> tuple[set[int],
     return positions, sites
 
 
-def stem_word(word: str) -> str:
-    """A light stem so that fractured, fracture and fractures meet; only for retrieval."""
-    for suffix in ("ation", "ization", "ment", "ness", "ing", "tic", "ial", "ical", "ous", "ed", "al", "ar", "ic", "y", "e", "s"):
-        if word.endswith(suffix) and len(word) - len(suffix) >= 4:
-            return word[: -len(suffix)]
-    return word
+def _bounded(value: float) -> float:
+    """A score below 1 that keeps the order: gains for side and place may lift the sum of the shares over 1."""
+    return value if value <= KNEE else KNEE + (1 - KNEE) * tanh((value - KNEE) / (1 - KNEE))
+
+
+def _is_variant(words: tuple[str, ...], first: list[int], second: list[int]) -> bool:
+    """Whether the second part of an index entry only says the main term again ("Weak, weakening, weakness")."""
+    return len(second) == 1 and words[second[0]][:4] == words[first[0]][:4]
+
+
+Ways = tuple[tuple[float, tuple[int, ...]], ...]
+"""How a part of a query can be said: for each way how much it counts, and its words."""
 
 
 class TitleIndex:
@@ -62,93 +228,228 @@ class TitleIndex:
     def __init__(self, edition: Edition, facets: FacetIndex) -> None:
         self.edition = edition
         self.facets = facets
-        self._synonyms = _synonyms()
         self._vocabulary = load_vocabulary()
+        self._synonyms = _synonyms()
         self.leaves = edition.leaves
-        key = hashlib.sha256(f"{tables_digest()}{edition.name}{len(self.leaves)}titles3".encode()).hexdigest()
+        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles9".encode()).hexdigest()
         stored = load_compiled(f"titles-{edition.name}", key)
         if stored is None:
             stored = self._compile()
             store_compiled(f"titles-{edition.name}", key, stored)
         self.words: dict[str, int] = {word: i for i, word in enumerate(stored["words"])}
         self.weights = np.frombuffer(stored["weights"], dtype=np.float32)
-        indices = np.frombuffer(stored["indices"], dtype=np.int32)
-        indptr = np.frombuffer(stored["indptr"], dtype=np.int32)
-        kinds = np.frombuffer(stored["kinds"], dtype=np.float32)
-        shape = (len(self.leaves), len(self.words))
-        matrix = csr_matrix((kinds, indices, indptr), shape=shape)
-        self._by_word = matrix.T.tocsr()
+        self._leaf_words = _Postings(stored["leaf_rows"], stored["leaf_starts"], stored["leaf_kinds"])
+        self._text_words = _Postings(stored["text_rows"], stored["text_starts"], b"")
+        self._title_mass = np.frombuffer(stored["mass"], dtype=np.float32)
+        self._text_mass = np.frombuffer(stored["text_mass"], dtype=np.float32)
+        self._text_low = np.frombuffer(stored["text_low"], dtype=np.int32)
+        self._text_high = np.frombuffer(stored["text_high"], dtype=np.int32)
+        self._text_value = np.frombuffer(stored["text_value"], dtype=np.float32)
+        denied = {word[1:]: number for word, number in self.words.items() if word[0] == "~"}
+        self._denied = {self.words[word]: number for word, number in denied.items() if word in self.words}
         self._by_prefix: dict[str, str] = {}
         for word in sorted(self.words, key=lambda w: (-len(w), w)):
             for length in range(7, len(word) + 1):
                 self._by_prefix[word[:length]] = word
-        self._title_mass = np.frombuffer(stored["mass"], dtype=np.float32)
+        self._read_facets()
 
-    def _compile(self) -> dict[str, object]:
-        rows: list[dict[str, float]] = []
-        vocabulary = load_vocabulary()
+    def _read_facets(self) -> None:
+        facets = [self.facets[leaf] for leaf in self.leaves]
+        self._unspecified = np.array(["unspecified" in row.words for row in facets])
+        self._other = np.array(["other" in row.qualifiers for row in facets])
+        self._sides = np.array([_SIDE_NUMBERS.get(row.side, 0) for row in facets], dtype=np.int8)
+        self._site_numbers = {site: number for number, site in enumerate(sorted(self._vocabulary.sites))}
+        self._site_words = [
+            (number, parts) for site, number in self._site_numbers.items() if len(parts := frozenset(site.split("_"))) > 1
+        ]
+        self._regions: dict[str, list[str]] = {}
+        for row in read_table("site_regions.tsv"):
+            for site in split_cell(row["sites"]):
+                self._regions.setdefault(site, []).append(row["region"])
+        regional = [i for i, leaf in enumerate(self.leaves) if leaf[0] == "M"]
+        self._regional = slice(regional[0], regional[-1] + 1) if regional else slice(0, 0)
+        groups: dict[tuple[str, ...], int] = {}
+        self._site_group = np.array([groups.setdefault(row.sites, len(groups)) for row in facets], dtype=np.int32)
+        flat: list[int] = []
+        starts = []
+        for group in groups:
+            starts.append(len(flat))
+            flat.extend(self._site_numbers[site] for site in group or (next(iter(self._site_numbers)),))
+        self._group_sites = np.array(flat, dtype=np.int32)
+        self._group_starts = np.array(starts, dtype=np.int32)
+        self._group_placed = np.array([bool(group) for group in groups])
+
+    # ---------------------------------------------------------------- compiling
+
+    def _compile(self) -> dict[str, Any]:
+        edition, vocabulary = self.edition, self._vocabulary
+        place = {leaf: i for i, leaf in enumerate(self.leaves)}
+        own_stems: dict[str, list[str]] = {}
+        texts: list[tuple[int, int, float, list[str]]] = []
+
+        def stems_at(name: str) -> list[str]:
+            """Stems of the title and the other texts of a node that is not a leaf's own title."""
+            known = own_stems.get(name)
+            if known is None:
+                below = edition.leaves_below(name)
+                low, high = (place[below[0]], place[below[-1]] + 1) if below else (0, 0)
+                known = []
+                sources = [note.text for note in edition.notes(name, inherited=False, kinds=("inclusion", "includes"))]
+                if name not in place:
+                    sources.append(edition.title(name))
+                for text in sources:
+                    value = HEADING_VALUE if text is sources[-1] and name not in place else 1.0
+                    stems = [stem for stem in dict.fromkeys(_stems(phrase(text))) if stem[0] != "~"]
+                    known += stems
+                    if stems and high and len(stems) < 12:
+                        texts.append((low, high, value, stems))
+                own_stems[name] = known
+            return known
+
+        bags: list[dict[str, int]] = []
         for leaf in self.leaves:
-            bag: dict[str, float] = {}
-            title = [word for word in phrase(self.edition.title(leaf)) if word not in SIDE_WORDS and word != "unspecified"]
-            at_site, _ = _site_positions(title, vocabulary)
-            for position, word in enumerate(title):
-                if word not in _IGNORED:
-                    bag[stem_word(word)] = SITE_WORD if position in at_site else 1.0
-            lineage = [leaf, *[a for a in self.edition.ancestors(leaf)[:3] if a in self.edition and not a.startswith("chapter")]]
-            for level, name in enumerate(lineage):
-                texts = list(self.edition.inclusion_terms(name))
-                if level:
-                    texts.append(self.edition.title(name))
-                for text in texts:
-                    for word in phrase(text):
-                        if word not in _IGNORED:
-                            bag.setdefault(stem_word(word), 0.6 if level < 2 else 0.45)
-            rows.append(bag)
-        words = sorted({word for bag in rows for word in bag})
-        number = {word: i for i, word in enumerate(words)}
-        counts = np.zeros(len(words), dtype=np.float64)
-        indices: list[int] = []
-        indptr = [0]
-        kinds: list[float] = []
-        for bag in rows:
-            for word in sorted(bag):
-                indices.append(number[word])
-                kinds.append(bag[word])
+            bag: dict[str, int] = {}
+            words = phrase(edition.title(leaf))
+            marks = _marks(words)
+            said = [i for i, word in enumerate(words) if word not in SIDE_WORDS and word != "unspecified"]
+            joined = {i + step for i, word in enumerate(words) if word in {"and", "or"} for step in (-1, 1)}
+            at_site, _ = _site_positions([words[i] for i in said], vocabulary)
+            for position, i in enumerate(said):
+                word = words[i]
+                if marks[i] and word not in _IGNORED and word not in _NEGATION:
+                    stem = stem_word(word) if marks[i] > 0 else f"~{stem_word(word)}"
+                    vague = i and words[i - 1] == "unspecified" and word in _VAGUE
+                    free = position in at_site or vague or marks[i] < 0
+                    bag[stem] = TITLE_SITE if free else TITLE_JOINED if i in joined else TITLE
+            above = [name for name in edition.ancestors(leaf)[:3] if "." in name or len(name) == 3]
+            for level, name in enumerate([leaf, *above]):
+                for stem in stems_at(name):
+                    bag.setdefault(stem, NEAR_TEXT if level < 2 else FAR_TEXT)
+            bags.append(bag)
+        for low, high, value, stems in _mentions(edition, place):
+            texts.append((low, high, value, stems))
+        texts.sort(key=lambda item: item[:2])
+        vocabulary_words = sorted({word for bag in bags for word in bag} | {word for _, _, _, stems in texts for word in stems})
+        number = {word: i for i, word in enumerate(vocabulary_words)}
+        counts = np.zeros(len(number))
+        for bag in bags:
+            for word in bag:
                 counts[number[word]] += 1
-            indptr.append(len(indices))
-        weights = np.log((len(rows) + 1) / (counts + 0.5)).astype(np.float32)
-        mass = np.array(
-            [sum(float(weights[number[w]]) for w, kind in bag.items() if kind >= 1.0) for bag in rows], dtype=np.float32
-        )
+        weights = np.log((len(bags) + 1) / (counts + 0.5)).clip(max=9.5).astype(np.float32)
+        for word in _GENERIC:
+            if (generic := number.get(stem_word(word))) is not None:
+                weights[generic] *= GENERIC_WEIGHT
+        mass = [sum(float(weights[number[w]]) * _MASS[kind] for w, kind in bag.items() if w[0] != "~") for bag in bags]
+        text_mass = [sum(float(weights[number[word]]) for word in stems) for _, _, _, stems in texts]
+        leaf_rows, leaf_starts, leaf_kinds = _inverted([{number[w]: k for w, k in bag.items()} for bag in bags], len(number))
+        contents = [dict.fromkeys((number[word] for word in stems), TITLE) for _, _, _, stems in texts]
+        text_rows, text_starts, _ = _inverted(contents, len(number))
         return {
-            "words": words,
+            "words": vocabulary_words,
             "weights": weights.tobytes(),
-            "indices": np.array(indices, dtype=np.int32).tobytes(),
-            "indptr": np.array(indptr, dtype=np.int32).tobytes(),
-            "kinds": np.array(kinds, dtype=np.float32).tobytes(),
-            "mass": mass.tobytes(),
-        }
+            "leaf_rows": leaf_rows, "leaf_starts": leaf_starts, "leaf_kinds": leaf_kinds,
+            "text_rows": text_rows, "text_starts": text_starts,
+            "mass": np.array(mass, dtype=np.float32).tobytes(),
+            "text_mass": np.array(text_mass, dtype=np.float32).tobytes(),
+            "text_low": np.array([t[0] for t in texts], dtype=np.int32).tobytes(),
+            "text_high": np.array([t[1] for t in texts], dtype=np.int32).tobytes(),
+            "text_value": np.array([t[2] for t in texts], dtype=np.float32).tobytes(),
+        }  # fmt: skip
 
-    def query_words(self, words: tuple[str, ...]) -> list[str]:
-        """Stems of the content words of a query, known ones only, each once."""
-        stems = []
-        for word in words:
-            for part in self._synonyms.get(word, word).split():
-                if part in _IGNORED:
-                    continue
-                stem = stem_word(part)
-                if stem in self.words or self._near_word(stem) is not None:
-                    stems.append(stem if stem in self.words else str(self._near_word(stem)))
-        return list(dict.fromkeys(stems))
+    # ---------------------------------------------------------------- reading a query
 
     @lru_cache(maxsize=20_000)  # noqa: B019 - one index lives as long as the process
     def _near_word(self, stem: str) -> str | None:
         """A title word that shares a long beginning with an unknown one (osteochondrosis, osteochondropathy)."""
         for length in range(len(stem) - 1, 6, -1):
-            matches = self._by_prefix.get(stem[:length])
-            if matches:
-                return matches
+            match = self._by_prefix.get(stem[:length])
+            if match:
+                return match
         return None
+
+    def _way(self, words: Iterable[str], value: float) -> tuple[float, tuple[int, ...]] | None:
+        """The numbers of words that stand for a part of the query, or None where a word is unknown."""
+        numbers = []
+        for word in words:
+            if word in _IGNORED:
+                continue
+            number = self.words.get(stem_word(word))
+            if number is None:
+                near = self._near_word(stem_word(word))
+                if near is None:
+                    return None
+                number, value = self.words[near], value * 0.8
+            numbers.append(number)
+        return (value, tuple(numbers)) if numbers else None
+
+    def _mass(self, numbers: Iterable[int]) -> float:
+        return float(sum(self.weights[number] for number in numbers))
+
+    def _slots(self, words: tuple[str, ...]) -> tuple[list[tuple[Ways, float]], float, tuple[str, ...]]:
+        """Parts of a query, the weight of all of them (unknown words too), and the sites it names."""
+        marks = _marks(words)
+        segments: list[list[int]] = [[]]
+        for position, word in enumerate(words):
+            if word == ",":
+                segments.append([])
+            elif word not in SIDE_WORDS and word not in _CATCH_ALL:
+                segments[-1].append(position)
+        while len(segments) > 1 and segments[0] and _is_variant(words, segments[0], segments[1]):
+            del segments[1]
+        forward = [p for segment in segments for p in segment]
+        backward = [p for segment in reversed(segments) for p in segment]
+        at_site: set[int] = set()
+        sites: list[str] = []
+        for order in (forward, backward) if len(segments) > 1 else (forward,):
+            found, named = _site_positions([words[p] for p in order], self._vocabulary)
+            at_site.update(order[i] for i in found)
+            sites += named
+        slots: list[tuple[Ways, float, bool]] = []
+        unknown = 0.0
+        seen: set[Ways] = set()
+        index = 0
+        heard: set[str] = set()
+        said = []
+        for position in forward:
+            stem = stem_word(words[position])
+            if marks[position] > 0 and words[position] not in STOP_WORDS and stem not in heard:
+                heard.add(stem)
+                said.append(position)
+        while index < len(said):
+            length, others = self._synonym([words[p] for p in said[index : index + SYNONYM_LENGTH]])
+            span = said[index : index + length]
+            index += length
+            own = [words[p] for p in span if words[p] not in _IGNORED]
+            ways = tuple(dict.fromkeys(way for value, part in ((1.0, own), *others) if (way := self._way(part, value))))
+            if not ways:
+                unknown += UNKNOWN_WEIGHT if any(len(word) > 3 and word.isalpha() for word in own) else 0.0
+            elif ways not in seen:
+                seen.add(ways)
+                placed = at_site.issuperset(span)
+                if not placed:
+                    for _, other in others:
+                        sites += _site_positions(list(other), self._vocabulary)[1]
+                slots.append((ways, max(self._mass(numbers) for _, numbers in ways), placed))
+        for position in (p for p in forward if marks[p] < 0):
+            number = self.words.get(f"~{stem_word(words[position])}")
+            if number is not None and words[position] not in _IGNORED and slots:
+                slots.append((((1.0, (number,)),), DENIED_WEIGHT * float(self.weights[number]), False))
+        factor = 1.0 if all(placed for _, _, placed in slots) else SITE_WEIGHT
+        weighed = [(ways, weight * factor if placed else weight) for ways, weight, placed in slots]
+        lineage = self._vocabulary.lineage
+        sites = [site for site in dict.fromkeys(sites) if not any(o != site and site in lineage(o) for o in sites)]
+        return weighed, sum(weight for _, weight in weighed) + unknown, tuple(sites)
+
+    def _synonym(self, words: list[str]) -> tuple[int, list[tuple[float, tuple[str, ...]]]]:
+        """Length of the longest phrase at the start that the table knows in any order (else 1), and what it stands for."""
+        stems = [stem_word(word) for word in words]
+        for length in range(len(words), 0, -1):
+            others = self._synonyms.get(tuple(sorted(stems[:length])))
+            if others:
+                return length, others
+        return 1, []
+
+    # ---------------------------------------------------------------- searching
 
     def search(self, words: tuple[str, ...], *, top: int = 10) -> list[tuple[str, float]]:
         """Best leaves for a phrase.
@@ -156,7 +457,7 @@ class TitleIndex:
         Parameters
         ----------
         words : tuple of str
-            Normal forms.
+            Normal forms; commas may stay, they mark where an index entry was turned round ("toe, great").
         top : int
             How many leaves at most.
 
@@ -165,61 +466,135 @@ class TitleIndex:
         list of (leaf, score)
             Scores in (0, 1], best first; ties in the order of codes.
         """
-        plain = [word for word in words if word not in SIDE_WORDS and word not in _CATCH_ALL]
-        at_site, sites = _site_positions(plain, self._vocabulary)
-        condition = self.query_words(tuple(word for i, word in enumerate(plain) if i not in at_site))
-        place = [stem for stem in self.query_words(tuple(plain[i] for i in sorted(at_site))) if stem not in condition]
-        stems = [*condition, *place]
-        if not stems:
+        slots, total, sites = self._slots(words)
+        if not slots:
             return []
-        ids = [self.words[stem] for stem in stems]
-        factors = [1.0] * len(condition) + [SITE_WEIGHT if condition else 1.0] * len(place)
-        weights = [float(self.weights[i]) * factor for i, factor in zip(ids, factors, strict=True)]
-        total = sum(weights)
         hit = np.zeros(len(self.leaves), dtype=np.float32)
         title_hit = np.zeros(len(self.leaves), dtype=np.float32)
-        for word, weight, factor in zip(ids, weights, factors, strict=True):
-            start, end = self._by_word.indptr[word], self._by_word.indptr[word + 1]
-            rows = self._by_word.indices[start:end]
-            kinds = self._by_word.data[start:end]
-            hit[rows] += weight * np.sqrt(kinds)
-            title_hit[rows] += np.where(kinds >= 1.0, weight / factor, 0.0)
-        explains_query = hit / total
-        explains_title = (title_hit + 0.25 * (hit - title_hit).clip(min=0)) / np.maximum(self._title_mass, 4.0)
-        score = np.sqrt(np.clip(explains_query, 0, 1) * np.clip(explains_title, 0, 1))
-        count = min(NARROW, len(score))
+        text_hit = np.zeros(len(self._text_mass), dtype=np.float32)
+        text_cover = np.zeros(len(self._text_mass), dtype=np.float32)
+        for ways, weight in slots:
+            leaves, share, mass, texts, text_part, text_weight = self._explained(ways)
+            hit[leaves] += weight * share
+            title_hit[leaves] += mass
+            text_cover[texts] += weight * text_part
+            text_hit[texts] += text_weight
+        title_share = (title_hit + 0.25 * (hit - title_hit).clip(min=0)) / np.maximum(self._title_mass, LEAST_MASS)
+        np.clip(title_share, 0, 1, out=title_share)
+        cover = (hit / total).clip(0, 1)
+        text_share = (text_hit / np.maximum(self._text_mass, LEAST_MASS)).clip(0, 1)
+        strength = text_share * text_cover * self._text_value
+        best_share = np.zeros_like(title_share)
+        text_best = np.zeros_like(title_share)
+        rows = np.flatnonzero(strength > 0.2 * total)
+        if len(rows) > 250:
+            rows = rows[np.argpartition(-strength[rows], 250)[:250]]
+        for row in rows:
+            part = slice(self._text_low[row], self._text_high[row])
+            np.maximum(best_share[part], text_share[row] * self._text_value[row], out=best_share[part])
+            np.maximum(text_best[part], text_cover[row] / total, out=text_best[part])
+        best_share = np.maximum(title_share, TERM_SHARE * best_share + (1 - TERM_SHARE) * title_share)
+        score = np.sqrt(np.maximum(cover, text_best) * best_share)
+        found = score > 0
+        place = self._place_gain(sites, words, by_region=False)[self._site_group]
+        if sites:
+            regional = self._place_gain(sites, words, by_region=True)[self._site_group[self._regional]]
+            place[self._regional] = np.maximum(place[self._regional], regional)
+        score += SITE_GAIN * place
+        score += self._flag_gain(frozenset(SIDE_WORDS).intersection(words), wants_other=not _CATCH_ALL.isdisjoint(words))
+        score[~found] = 0
+        count = min(4 * top, len(score))
         best = np.argpartition(-score, count - 1)[:count]
-        wants_other = not _CATCH_ALL.isdisjoint(words)
-        own = tuple(dict.fromkeys(sites))
-        scored = []
-        for i in best:
-            value = float(score[i])
-            if value <= 0:
-                continue
-            facets = self.facets[self.leaves[i]]
-            if own or facets.sites:
-                value += SITE_GAIN * self._place_gain(own, facets.sites)
-            if "unspecified" in facets.words:
-                value += 0.03
-            if "other" in facets.qualifiers:
-                value += 0.06 if wants_other else -0.03
-            scored.append((value, self.leaves[i]))
-        scored.sort(key=lambda item: (-round(item[0], 6), item[1]))
-        return [(leaf, min(1.0, max(0.0, value))) for value, leaf in scored[:top]]
+        ranked = sorted((-round(float(score[i]), 6), self.leaves[i]) for i in best if score[i] > 0)
+        return [(leaf, _bounded(-value)) for value, leaf in ranked[:top]]
 
-    def _place_gain(self, own: tuple[str, ...], sites: tuple[str, ...]) -> float:
-        """-1 to 1: how well the places agree; none in the title is neutral, none in the query asks for no place."""
+    @lru_cache(maxsize=1024)  # noqa: B019 - one index lives as long as the process
+    def _explained(self, ways: Ways) -> tuple[RowArray, FloatArray, FloatArray, RowArray, FloatArray, FloatArray]:
+        """What leaves and texts explain of one part of a query, said in the best of its ways.
+
+        Returns
+        -------
+        tuple
+            Rows of leaves, the share of the part that each explains, the weight of its title that the part explains; the
+            same of the other texts.
+        """
+        found: list[Any] = []
+        for postings, size, values, masses in (
+            (self._leaf_words, len(self.leaves), _KIND_VALUES, _MASS),
+            (self._text_words, len(self._text_mass), _ONES, _ONES),
+        ):
+            share = np.zeros(size, dtype=np.float32)
+            mass = np.zeros(size, dtype=np.float32)
+            for value, numbers in ways:
+                whole = self._mass(numbers)
+                way_share, way_mass = (share, mass) if len(ways) == 1 else (np.zeros_like(share), np.zeros_like(mass))
+                for number in numbers:
+                    weight = value * float(self.weights[number])
+                    rows, kinds = postings.of(number)
+                    way_share[rows] += weight / whole * values[kinds]
+                    way_mass[rows] += weight * masses[kinds]
+                if len(ways) > 1:
+                    np.maximum(share, way_share, out=share)
+                    np.maximum(mass, way_mass, out=mass)
+            for number in ways[0][1] if postings is self._leaf_words else ():
+                denied = self._denied.get(number)
+                if denied is not None:
+                    share[postings.of(denied)[0]] -= CONFLICT / len(ways[0][1])
+            rows = np.flatnonzero(share).astype(np.int32)
+            found += [rows, share[rows], mass[rows]]
+        return tuple(found)
+
+    @lru_cache(maxsize=16)  # noqa: B019 - one index lives as long as the process
+    def _flag_gain(self, said: frozenset[str], *, wants_other: bool) -> FloatArray:
+        """Small gains: the side that is said, "unspecified" where nothing is said, "other" where NEC is said."""
+        gain = np.where(self._unspecified, UNSPECIFIED_GAIN, 0.0).astype(np.float32)
+        gain += np.where(self._other, OTHER_WANTED if wants_other else OTHER_UNWANTED, 0.0)
+        if len(said) < 2:
+            gain += _SIDE_GAINS[_SIDE_NUMBERS[SIDE_WORDS[next(iter(said))]] if said else 0][self._sides]
+        return gain
+
+    def _place_gain(self, own: tuple[str, ...], words: tuple[str, ...], *, by_region: bool) -> FloatArray:
+        """For each group of sites of a title -1 to 1: how well it agrees with the sites of the query.
+
+        None in the title is neutral, none in the query asks for no place. A part whose every word stands in the query is
+        said after all. Chapter 13 codes by region: the ilium belongs to the pelvic region and thigh.
+        """
         if not own:
-            return -0.25 if sites else 0.0
-        if not sites:
-            return 0.0
-        fit = site_fit(own, sites, self._vocabulary)
-        if fit >= 0:
-            return fit / SITE_EXACT
-        return -0.15 if fit == SITE_NARROWER else max(-1.0, fit / -SITE_OTHER)
+            return np.where(self._group_placed, np.float32(-0.25), np.float32(0.0))
+        fits = np.max([self._site_fits(site) - 0.05 * index for index, site in enumerate(own)], axis=0)
+        said = frozenset(words)
+        for number, parts in self._site_words:
+            if parts <= said:
+                fits[number] = max(fits[number], SITE_EXACT - 0.05)
+        if by_region:
+            for site in own:
+                fits = np.maximum(fits, self._region_fits(site))
+        fit = np.maximum.reduceat(fits[self._group_sites], self._group_starts)
+        apart = np.where(fit >= SITE_NARROWER - 0.3, -0.15, np.maximum(-1.0, fit / -SITE_OTHER))
+        gain = np.where(fit >= 0, fit / SITE_EXACT, apart)
+        return np.where(self._group_placed, gain, 0.0).astype(np.float32)
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - one index lives as long as the process
+    def _region_fits(self, site: str) -> FloatArray:
+        lineage = self._vocabulary.lineage
+        own = next((set(self._regions[part]) for part in lineage(site) if part in self._regions), set())
+        near = [not own.isdisjoint(self._regions.get(other, ())) for other in self._site_numbers]
+        return np.where(near, SITE_REGION, SITE_OTHER).astype(np.float32)
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - one index lives as long as the process
+    def _site_fits(self, site: str) -> FloatArray:
+        return np.array([site_fit((site,), (other,), self._vocabulary) for other in self._site_numbers], dtype=np.float32)
 
 
 @lru_cache(maxsize=4)
 def load_titles(edition: Edition) -> TitleIndex:
     """The title index of an edition, compiled once and cached in a file."""
     return TitleIndex(edition, load_facets(edition))
+
+
+def lookup(edition: Edition, text: str, *, top: int = 10) -> list[tuple[str, float]]:
+    """Leaves for a free text, best first, with scores in (0, 1]; for a reader who looks up a code by its words.
+
+    The text may be turned round as the official index does ("Tear, meniscus, medial").
+    """
+    return load_titles(edition).search(phrase(text), top=top)

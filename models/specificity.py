@@ -125,6 +125,7 @@ def fit(
     acuity: str,
     stem_rank: int,
     stem_words: frozenset[str],
+    own_stem: str,
     vocabulary: Vocabulary,
     term_words: frozenset[str] = frozenset(),
     handedness: str = "",
@@ -146,6 +147,8 @@ def fit(
         Position of the leaf's stem in the concept's codes; the default stands first.
     stem_words : frozenset of str
         Words of the stem's title: the concept explains them.
+    own_stem : str
+        The stem under which the leaf was found.
 
     Returns
     -------
@@ -173,6 +176,8 @@ def fit(
             continue
         if group == "dominance" or qualifier == "bilateral_word":
             continue
+        if qualifier_words(qualifier) <= stem_words and (qualifier != "other" or facets.code == own_stem):
+            continue  # the stem itself says it (multiple sclerosis, other myalgia)
         if qualifier == "other":
             qualifier_value += OTHER_SPECIFIED
         elif qualifier == "multiple":
@@ -183,8 +188,6 @@ def fit(
         elif qualifier in vocabulary.qualifier_defaults:
             conflicting = groups.get(group)
             qualifier_value += QUALIFIER_CONFLICT if conflicting and conflicting != qualifier else QUALIFIER_DEFAULT
-        elif qualifier_words(qualifier) <= stem_words:
-            continue
         else:
             conflicting = groups.get(group)
             if conflicting and conflicting != qualifier and group not in {"rest", "part", "time"}:

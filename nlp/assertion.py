@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from lexicon.tables import read_table, split_cell
 from lexicon.vocabulary import CONCEPT, CUE, Cue
 from nlp.component import TableComponent
-from nlp.draft import Draft, FindingDraft, Mention, draft_of
+from nlp.draft import BULLETS, Draft, FindingDraft, Mention, draft_of
 
 # What a cue category says of the finding, strongest first: a negated suspicion is negated, a goal of the family is family.
 _PRIORITY = {"negated": 0, "family": 1, "hypothetical": 2, "uncertain": 3, "resolved": 4, "historical": 5, "normal": 6}
@@ -39,14 +39,18 @@ class Assertion(TableComponent):
             if mention.layer in {CUE, CONCEPT}:
                 by_sentence.setdefault(draft.sentence_of[mention.start], []).append(mention)
         for finding in draft.findings:
-            self._decide(draft, finding, by_sentence.get(draft.sentence_of[finding.start], []))
+            number = draft.sentence_of[finding.start]
+            above = by_sentence.get(_lead_in(draft, number), []) if number else []
+            self._decide(draft, finding, by_sentence.get(number, []), above)
         return doc
 
-    def _decide(self, draft: Draft, finding: FindingDraft, cues: list[Mention]) -> None:
+    def _decide(self, draft: Draft, finding: FindingDraft, cues: list[Mention], above: list[Mention]) -> None:
         kind = self.vocabulary.concepts[finding.concept].kind
         best = self.strongest(
             draft, finding.start, finding.end, cues, normal=kind in _NORMAL_KINDS, dated=kind not in _DATED_KINDS
         )
+        if best is None:
+            best = next((m for m in above if m.layer == CUE and m.value.category in _PRIORITY and draft.words[m.end] == ":"), None)
         if best is not None:
             cue: Cue = best.value
             finding.assertion = _VALUE.get(cue.category, cue.category)
@@ -112,6 +116,18 @@ _NORMAL_KINDS = frozenset({"symptom", "function", "measure"})
 _NORMAL_STOPS = frozenset({"with", "and", "but", ",", "while", "that"})
 _JOINERS = frozenset({",", "and", "or", "/", "&", "nor"})
 _LIST_STOPS = frozenset(word for row in read_table("list_stops.tsv") for word in split_cell(row["word"]))
+
+
+def _lead_in(draft: Draft, number: int) -> int:
+    """The sentence whose colon opens the list that sentence ``number`` is an item of ("Denies:" above bullets), or -1."""
+    while number > 0:
+        start = draft.sentences[number][0]
+        if draft.breaks[start] != 1 or not (draft.words[start] in BULLETS or draft.words[start].isdigit()):
+            return -1
+        number -= 1
+        if draft.words[draft.sentences[number][1] - 1] == ":":
+            return number
+    return -1
 
 
 def _jumps(draft: Draft, low: int, high: int, concepts: list[Mention]) -> bool:

@@ -115,13 +115,18 @@ class Attributes(TableComponent):
         if len(mechanisms) != 1:
             return
         value, mention = next(iter(mechanisms.items()))
-        near = [m for m in draft.mentions if m.layer == CUE and draft.sentence_of[m.start] == draft.sentence_of[mention.start]]
+        near = _cues_near(draft, mention)
         if _denied(draft, mention, near):
             return
         for finding in draft.findings:
             if not finding.cause and self.vocabulary.concepts[finding.concept].kind == "injury":
                 finding.cause = value
                 finding.cues.append(draft.cue("cause", value, mention.start, mention.end))
+
+
+def _cues_near(draft: Draft, mention: Mention) -> list[Mention]:
+    """Cues of the mention's sentence."""
+    return [m for m in draft.in_sentence.get(draft.sentence_of[mention.start], ()) if m.layer == CUE]
 
 
 def _contains(words: tuple[str, ...], path: tuple[str, ...]) -> bool:
@@ -136,8 +141,7 @@ def _denied(draft: Draft, mention: Mention, near: list[Mention]) -> bool:
 
 def cause_assertion(draft: Draft, mention: Mention) -> str:
     """The assertion of a cause mention."""
-    near = [m for m in draft.mentions if m.layer == CUE and draft.sentence_of[m.start] == draft.sentence_of[mention.start]]
-    chosen = Assertion.strongest(draft, mention.start, mention.end, near)
+    chosen = Assertion.strongest(draft, mention.start, mention.end, _cues_near(draft, mention))
     if chosen is None:
         return "present"
     category: str = chosen.value.category

@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 from nlp.finding import CueUse
 
 KEY = "draft"
+BULLETS = frozenset("-*\u2022\u25cf\u25aa\u25e6\u2023\u00b7>\u2013")
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class Draft:
     sections: list[tuple[int, int, str]] = field(default_factory=list)
     heading: list[bool] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
+    in_sentence: dict[int, list[Mention]] = field(default_factory=dict)
     sites: list[SiteMention] = field(default_factory=list)
     findings: list[FindingDraft] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
 
+import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
@@ -17,6 +20,7 @@ from nlp.draft import KEY, Draft, draft_of
 from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Reading, WrittenCode
 
 READING = "reading"
+T = TypeVar("T")
 _CODE = re.compile(r"(?<![A-Za-z0-9.])([A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?)(?![0-9A-Za-z]|\.\d)")
 _PHRASE_SECTIONS = frozenset({"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "chief_complaint", "imaging"})
 _ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "sequela"})
@@ -51,7 +55,7 @@ class Findings(TableComponent):
             Span(doc, draft.doc_index[f.start], draft.doc_index[f.end - 1] + 1, label=f.concept) for f in draft.findings
         ]
         del doc.user_data[KEY]
-        doc.user_data[READING] = encode_reading(reading)
+        doc.user_data[READING] = reading
         return doc
 
     def _findings(self, draft: Draft) -> list[Finding]:
@@ -106,8 +110,8 @@ class Findings(TableComponent):
             places[start] = position
         codes = []
         for match in _CODE.finditer(draft.text):
-            position = places.get(match.start())
-            section = draft.section_of[position] if position is not None else "other"
+            place = places.get(match.start())
+            section = draft.section_of[place] if place is not None else "other"
             codes.append(WrittenCode(match.group(1), match.start(1), match.end(1), section))
         return codes
 
@@ -162,9 +166,75 @@ class Findings(TableComponent):
         return ""
 
 
-def encode_reading(reading: Reading) -> Reading:
-    """The reading as it is kept in ``doc.user_data``."""
+# ---------------------------------------------------------------- readings that travel with their document
+
+
+def encode_reading(value: Any, chain: Callable[[Any], Any] | None = None) -> Any:
+    """A reading as plain lists, field by field; any other value goes to ``chain``, as srsly's encoders do.
+
+    In a process the document holds the reading itself. Only a document that is written to bytes (``nlp.pipe`` with
+    several processes, ``DocBin``) pays for this.
+    """
+    if isinstance(value, Reading):
+        return _plain(value)
+    return value if chain is None else chain(value)
+
+
+srsly.msgpack_encoders.register("theracode_reading", func=encode_reading)
+
+
+def reading_of(doc: Doc) -> Reading:
+    """The reading of a processed document, also of one that was restored from bytes.
+
+    Raises
+    ------
+    TypeError
+        If theracode's pipeline did not read the document.
+    """
+    reading = doc.user_data.get(READING)
+    if isinstance(reading, list | tuple):
+        reading = doc.user_data[READING] = _restored(Reading, reading)
+    if not isinstance(reading, Reading):
+        raise TypeError("the document was not read by theracode's pipeline")
     return reading
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return [_plain(getattr(value, item.name)) for item in fields(value)]
+    if isinstance(value, frozenset):
+        return sorted(value)
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return value
+
+
+def _restored(kind: type[T], values: Sequence[Any]) -> T:
+    return kind(*(_RESTORE.get(str(item.type), _same)(value) for item, value in zip(fields(kind), values, strict=True)))  # type: ignore[arg-type]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _each(kind: type[Any]) -> Callable[[Sequence[Any]], list[Any]]:
+    return lambda values: [_restored(kind, value) for value in values]
+
+
+# How a field of a declared type is made again from plain lists; the types not named here are plain already.
+_RESTORE: dict[str, Callable[[Any], Any]] = {
+    "tuple[str, ...]": tuple,
+    "list[str]": list,
+    "frozenset[str]": frozenset,
+    "tuple[CueUse, ...]": lambda values: tuple(CueUse(*value) for value in values),
+    "dict[str, list[CueUse]]": lambda table: {key: [CueUse(*value) for value in values] for key, values in table.items()},
+    "list[Finding]": _each(Finding),
+    "list[CauseMention]": _each(CauseMention),
+    "list[WrittenCode]": _each(WrittenCode),
+    "list[DiagnosisPhrase]": _each(DiagnosisPhrase),
+}
 
 
 def words_of(text: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ the line, earlier mentions of the same site. Sides that contradict each other ar
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 
 from spacy.language import Language
@@ -44,10 +45,13 @@ class Laterality(TableComponent):
         draft = draft_of(doc)
         sides = self._usable_sides(draft)
         draft.sites = self._site_mentions(draft, sides)
-        self._mark_normal(draft)
         by_sentence: dict[int, list[SiteMention]] = {}
         for site in draft.sites:
             by_sentence.setdefault(draft.sentence_of[site.start], []).append(site)
+        self._mark_normal(draft, by_sentence)
+        siblings: dict[int, list[FindingDraft]] = {}
+        for finding in draft.findings:
+            siblings.setdefault(draft.sentence_of[finding.start], []).append(finding)
         sides_by_sentence: dict[int, list[Mention]] = {}
         for mention in sides:
             sides_by_sentence.setdefault(draft.sentence_of[mention.start], []).append(mention)
@@ -55,7 +59,7 @@ class Laterality(TableComponent):
         for finding in draft.findings:
             number = draft.sentence_of[finding.start]
             extra.extend(
-                self._place(draft, finding, by_sentence.get(number, []), sides_by_sentence.get(number, []))
+                self._place(draft, finding, by_sentence.get(number, []), sides_by_sentence.get(number, []), siblings[number])
             )
         draft.findings = sorted([*draft.findings, *extra], key=lambda f: (f.start, f.end, f.concept, f.sites))
         self._carry_over(draft)
@@ -119,24 +123,27 @@ class Laterality(TableComponent):
         return 0 < high - low <= 2 and all(draft.words[position] in _JOINERS for position in range(low, high))
 
     @staticmethod
-    def _mark_normal(draft: Draft) -> None:
+    def _mark_normal(draft: Draft, sites: dict[int, list[SiteMention]]) -> None:
         """A side named beside a normal value ("L WNL") is not the affected side."""
         for mention in draft.mentions:
             if mention.layer != CUE or mention.value.category != "normal":
                 continue
-            for site in draft.sites:
-                if draft.sentence_of[site.start] == draft.sentence_of[mention.start] and (
-                    0 <= mention.start - site.end <= 4 or 0 <= site.start - mention.end <= 2
-                ):
+            for site in sites.get(draft.sentence_of[mention.start], ()):
+                if 0 <= mention.start - site.end <= 4 or 0 <= site.start - mention.end <= 2:
                     site.normal = True
 
     # ---------------------------------------------------------------- one finding
 
     def _place(
-        self, draft: Draft, finding: FindingDraft, sites: list[SiteMention], sides: list[Mention]
+        self,
+        draft: Draft,
+        finding: FindingDraft,
+        sites: list[SiteMention],
+        sides: list[Mention],
+        siblings: list[FindingDraft],
     ) -> list[FindingDraft]:
         concept = self.vocabulary.concepts[finding.concept]
-        others = [f for f in draft.findings if f is not finding and draft.sentence_of[f.start] == draft.sentence_of[finding.start]]
+        others = [f for f in siblings if f is not finding]
         inside = [s for s in sites if finding.start <= s.start and s.end <= finding.end]
         group = self._sites_for(draft, finding, [s for s in sites if s not in inside], others)
         own = [s.site for s in inside if s.site not in self._generic]
@@ -319,7 +326,8 @@ class Laterality(TableComponent):
         for finding in draft.findings:
             if self.vocabulary.areas.get(finding.concept) != "spine" or any(s not in self._generic for s in finding.sites):
                 continue
-            nearest = min(regions, key=lambda s: (abs(s.start - finding.start), s.start))
+            after = bisect_left(regions, finding.start, key=lambda s: s.start)
+            nearest = min(regions[max(0, after - 1) : after + 1], key=lambda s: (abs(s.start - finding.start), s.start))
             finding.sites = [nearest.site]
             finding.cues.append(draft.cue("site", nearest.site, nearest.start, nearest.end))
 
@@ -402,7 +410,7 @@ def _beside(draft: Draft, side_at: dict[int, Mention], start: int, end: int) -> 
         if found is not None:
             nxt = found.end
             own = nxt < len(draft.words) and any(
-                m.start == nxt for m in draft.mentions if m.layer == SITE
+                m.start == nxt for m in draft.in_sentence.get(draft.sentence_of[nxt], ()) if m.layer == SITE
             )
             return None if own else found
         if draft.words[position] not in {"(", ",", "on", "the", "-", "joint", "region", "area", ":"}:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy
+from spacy.attrs import SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from lexicon.tables import read_table, split_cell
 from nlp.component import TableComponent
-from nlp.draft import Draft, draft_of
+from nlp.draft import BULLETS, Draft, draft_of
 
-_BULLETS = frozenset("-*\u2022\u25cf\u25aa\u25e6\u2023\u00b7>\u2013")
 _ENDS = frozenset(".!?")
+_LONGEST_SENTENCE = 400  # content tokens; a longer one is cut, so that the time of reading grows with the length of the note only
 
 
-@Language.factory("theracode_layout", assigns=["doc.sents", "doc.spans"])
+DIAGNOSIS_LINE = 25  # content tokens
+
+
+@Language.factory("theracode_layout", assigns=["doc.sents", "doc.user_data"])
 def create_layout(nlp: Language, name: str) -> Layout:
     """Factory of :class:`Layout`."""
     return Layout()
@@ -29,7 +36,11 @@ class Layout(TableComponent):
     def __init__(self) -> None:
         super().__init__()
         self._unbroken = frozenset(word for row in read_table("unbroken.tsv") for word in split_cell(row["word"]))
-        self._longest_heading = max(len(heading) for heading in self.vocabulary.headings)
+        self._lengths: dict[str, list[int]] = {}  # of the headings that start with a word, longest first
+        for heading in sorted(self.vocabulary.headings, key=len, reverse=True):
+            lengths = self._lengths.setdefault(heading[0], [])
+            if len(heading) not in lengths:
+                lengths.append(len(heading))
 
     def __call__(self, doc: Doc) -> Doc:
         """Mark sections and sentences."""
@@ -37,9 +48,9 @@ class Layout(TableComponent):
         starts = self._sentence_starts(draft)
         self._find_sections(draft, starts)
         self._fill(draft, starts)
-        for start, _ in draft.sentences:
-            doc[draft.doc_index[start]].is_sent_start = True
-        return doc
+        marks = numpy.zeros((len(doc), 1), dtype="uint64")
+        marks[[draft.doc_index[start] for start, _ in draft.sentences]] = 1
+        return doc.from_array([SENT_START], marks)  # setting token by token would look through the whole note each time
 
     # ---------------------------------------------------------------- sentences
 
@@ -75,7 +86,7 @@ class Layout(TableComponent):
         text = draft.text
         first = text[draft.starts[index]]
         previous = draft.words[index - 1]
-        if previous in {".", "!", "?", ":", ";"} or first in _BULLETS:
+        if previous in {".", "!", "?", ":", ";"} or first in BULLETS:
             return False
         if not first.islower():
             return previous in {",", "and", "or", "of", "the", "with", "in", "to", "a", "/"} and not first.isdigit()
@@ -106,7 +117,9 @@ class Layout(TableComponent):
             if end < count:
                 starts.add(end)
             index = max(end, index + 1)
-        draft.section_of = ["other" if marks else "whole"] * count
+        # A text without headings is one section; a very short one is a diagnosis line.
+        bare = "diagnosis" if count <= DIAGNOSIS_LINE else "whole"
+        draft.section_of = ["other" if marks else bare] * count
         for number, (start, _, section) in enumerate(marks):
             stop = marks[number + 1][0] if number + 1 < len(marks) else count
             draft.section_of[start:stop] = [section] * (stop - start)
@@ -119,14 +132,14 @@ class Layout(TableComponent):
         headings = self.vocabulary.headings
         count = len(words)
         first = index
-        if at_line and words[first] in _BULLETS | {"#", "["} and first + 1 < count:
+        if at_line and words[first] in BULLETS | {"#", "["} and first + 1 < count:
             first += 1
-        for length in range(min(self._longest_heading, count - first), 0, -1):
+        for length in self._lengths.get(words[first], ()):
             path = tuple(words[first : first + length])
             section = headings.get(path)
-            if section is None:
-                continue
             end = first + length
+            if section is None or end > count:
+                continue
             if any(draft.breaks[position] for position in range(first + 1, end)):
                 continue
             follower = words[end] if end < count and not draft.breaks[end] else "\n"
@@ -172,8 +185,12 @@ class Layout(TableComponent):
 
     @staticmethod
     def _fill(draft: Draft, starts: set[int]) -> None:
-        ordered = sorted(starts)
         count = len(draft.words)
+        ordered = [
+            position
+            for start, stop in pairwise([*sorted(starts), count])
+            for position in range(start, stop, _LONGEST_SENTENCE)
+        ]
         draft.sentence_of = [0] * count
         for number, start in enumerate(ordered):
             stop = ordered[number + 1] if number + 1 < len(ordered) else count

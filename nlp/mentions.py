@@ -16,10 +16,13 @@ from nlp.draft import Draft, FindingDraft, Mention, draft_of
 
 _CORRECTION_LIMIT = 50_000
 _MEDICAL_ENDINGS = ("itis", "osis", "pathy", "plasty", "algia", "plegia", "esis", "phagia", "asia", "ectomy", "edema")
+_ADJECTIVE_ENDINGS = ("ic", "al", "ed", "ly", "oid", "ing")
 
 
-@Language.factory("theracode_mentions", assigns=["doc.user_data"], requires=["doc.sents"])
-def create_mentions(nlp: Language, name: str, correct_spelling: bool = True) -> Mentions:
+@Language.factory(
+    "theracode_mentions", assigns=["doc.user_data"], requires=["doc.sents"], default_config={"correct_spelling": True}
+)
+def create_mentions(nlp: Language, name: str, correct_spelling: bool) -> Mentions:
     """Factory of :class:`Mentions`."""
     return Mentions(correct_spelling=correct_spelling)
 
@@ -35,7 +38,7 @@ class Mentions(TableComponent):
 
     settings = ("correct_spelling",)
 
-    def __init__(self, *, correct_spelling: bool = True) -> None:
+    def __init__(self, *, correct_spelling: bool) -> None:
         super().__init__()
         self.correct_spelling = correct_spelling
         self._corrections: dict[str, str] = {}
@@ -44,7 +47,7 @@ class Mentions(TableComponent):
     def __call__(self, doc: Doc) -> Doc:
         """Add mentions and finding drafts."""
         draft = draft_of(doc)
-        words, changed = self._corrected(draft.words) if self.correct_spelling else (draft.words, set())
+        words, changed = self.corrected(draft.words) if self.correct_spelling else (draft.words, set())
         sentence_of = draft.sentence_of
         mentions: list[Mention] = []
         for start, end, layer, value in scan(self.vocabulary.trie, words):
@@ -57,6 +60,8 @@ class Mentions(TableComponent):
             else:
                 mentions.append(Mention(start, end, layer, value, bool(changed) and any(i in changed for i in range(start, end))))
         draft.mentions = self._without_shadowed(mentions)
+        for mention in draft.mentions:
+            draft.in_sentence.setdefault(sentence_of[mention.start], []).append(mention)
         drafts = {
             (mention.start, mention.end, mention.value): FindingDraft(
                 mention.start, mention.end, mention.value, corrected=mention.corrected
@@ -98,12 +103,16 @@ class Mentions(TableComponent):
     @staticmethod
     def _without_shadowed(mentions: list[Mention]) -> list[Mention]:
         """Drop concepts and causes that lie inside a longer concept or cause, and cues inside a concept."""
-        spans = [(m.start, m.end) for m in mentions if m.layer in {CONCEPT, CAUSE}]
+        covering: dict[int, list[tuple[int, int]]] = {}  # by token
+        for start, end in {(m.start, m.end) for m in mentions if m.layer in {CONCEPT, CAUSE} and m.end - m.start > 1}:
+            for position in range(start, end):
+                covering.setdefault(position, []).append((start, end))
         kept = []
         for mention in mentions:
             width = mention.end - mention.start
             if mention.layer in {CONCEPT, CAUSE, CUE} and any(
-                start <= mention.start and mention.end <= end and end - start > width for start, end in spans
+                start <= mention.start and mention.end <= end and end - start > width
+                for start, end in covering.get(mention.start, ())
             ):
                 continue
             kept.append(mention)
@@ -112,8 +121,17 @@ class Mentions(TableComponent):
     # ---------------------------------------------------------------- spelling
 
     @cached_property
-    def _targets(self) -> list[str]:
-        return sorted(word for word in self.vocabulary.words if len(word) >= 7)
+    def _targets(self) -> dict[str, list[str]]:
+        """Words that may be meant, by their first letter."""
+        targets: dict[str, list[str]] = {}
+        for word in sorted(self.vocabulary.words):
+            if len(word) >= 7:
+                targets.setdefault(word[0], []).append(word)
+        return targets
+
+    @cached_property
+    def _medical_targets(self) -> dict[str, list[str]]:
+        return {letter: [word for word in words if word.endswith(_MEDICAL_ENDINGS)] for letter, words in self._targets.items()}
 
     @cached_property
     def _known(self) -> frozenset[str]:
@@ -129,7 +147,8 @@ class Mentions(TableComponent):
         known.update(word for row in read_table("never_corrected.tsv") for word in split_cell(row["word"]))
         return frozenset(known)
 
-    def _corrected(self, words: list[str]) -> tuple[list[str], set[int]]:
+    def corrected(self, words: list[str]) -> tuple[list[str], set[int]]:
+        """The words with misspelled ones replaced, and the positions of those; ``words`` itself where nothing changed."""
         known = self._known
         changed: set[int] = set()
         result = words
@@ -150,23 +169,32 @@ class Mentions(TableComponent):
         return result, changed
 
     def _correct(self, word: str) -> str:
-        """The lexicon word that ``word`` misspells, or ``word``: same first letter, one letter off (two if long)."""
-        allowed = 2 if len(word) >= 9 or (len(word) >= 7 and word.endswith(_MEDICAL_ENDINGS)) else 1
-        found = process.extract(word, self._targets, scorer=OSA.distance, score_cutoff=allowed, limit=2)
-        found = [item for item in found if item[0][0] == word[0] and not _inflection(word, item[0])]
+        """The lexicon word that ``word`` misspells, or ``word`` itself.
+
+        It has the same first letter and is one letter off; a long word, or one with a medical ending, may be two letters
+        off a word with a medical ending, which no ordinary word resembles by chance.
+        """
+        targets = self._targets.get(word[0], [])
+        near = process.extract(word, targets, scorer=OSA.distance, score_cutoff=1, limit=2)
+        if not near and (len(word) >= 9 or (len(word) >= 7 and word.endswith(_MEDICAL_ENDINGS))):
+            medical = self._medical_targets.get(word[0], [])
+            near = process.extract(word, medical, scorer=OSA.distance, score_cutoff=2, limit=2)
+        found = [item for item in near if not _inflection(word, item[0])]
         if not found or (len(found) > 1 and found[0][1] == found[1][1]):
             return word
         return str(found[0][0])
 
 
 def _inflection(word: str, target: str) -> bool:
-    """Whether the two differ only in an ending, as two real words do (fracture, fractured; stabile, stability)."""
+    """Whether the two differ only in an ending, as two real words do (fracture, fractured; arthritis, arthritic)."""
     shared = 0
     for first, second in zip(word, target, strict=False):
         if first != second:
             break
         shared += 1
-    return shared >= min(len(word), len(target)) - 1
+    if shared < min(len(word), len(target)) - 1:
+        return False
+    return not target.endswith(_MEDICAL_ENDINGS) or word.endswith(_ADJECTIVE_ENDINGS)
 
 
 def _holds(words: list[str], path: tuple[str, ...]) -> bool:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc
 
 from nlp import assertion, attributes, findings, laterality, layout, mentions  # noqa: F401 - registers the factories
 from nlp.finding import Reading
-from nlp.findings import READING
+from nlp.findings import reading_of
 from nlp.tokenizer import ClinicalTokenizer
 
 COMPONENTS = (
@@ -56,17 +55,9 @@ class Reader:
             yield self.read(text)
 
 
-def reading_of(doc: Doc) -> Reading:
-    """The reading of a processed document."""
-    reading = doc.user_data[READING]
-    if not isinstance(reading, Reading):
-        raise TypeError("the document was not read by theracode's pipeline")
-    return reading
-
-
-_CONTROL = {code: " " for code in range(32) if chr(code) not in "\n\r\t"} | {0x7F: " "}
+_CONTROL = {code: " " for code in range(32) if chr(code) not in "\n\r\t"} | {0x7F: " "} | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 
 def clean(text: str) -> str:
-    """The text with control characters replaced one by one, so that offsets keep their meaning."""
+    """The text with control characters and halves of surrogate pairs replaced one by one, so that offsets keep their meaning."""
     return text.translate(_CONTROL)

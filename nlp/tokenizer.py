@@ -38,13 +38,8 @@ class ClinicalTokenizer:
         spaces: list[bool] = []
         line = 0
         pending = 0
-        matches = list(self._pattern.finditer(text))
-        count = len(matches)
-        number = -1
-        while number + 1 < count:
-            number += 1
-            match = matches[number]
-            piece = match.group()
+        for match in self._pattern.finditer(text):
+            piece = match[0]
             if match.lastgroup == "space":
                 newlines = piece.count("\n")
                 if newlines:

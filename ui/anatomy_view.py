@@ -13,6 +13,7 @@ from lexicon.normal import phrase
 from models.retrieval import load_titles
 
 GRAPH_NODES = 14  # on each side; more than that cannot be read
+NEAR = 0.6  # a hit is shown if its score reaches this share of the best one
 _CODE = re.compile(r"(?<![\w.])[A-Z][0-9][0-9A-Z](?:\.[0-9A-Z]{1,4})?(?![\w])")
 _COLOURS = {"excludes1": "#b3541e", "excludes2": "#4f6f8f"}
 
@@ -32,7 +33,8 @@ def search(edition: Edition, query: str, *, top: int = 25) -> list[tuple[str, st
     elif re.fullmatch(r"[A-Z][0-9][0-9A-Z.]*", code):
         found = edition.leaves_below(code)
     else:
-        found = [leaf for leaf, _ in load_titles(edition).search(tuple(phrase(query)), top=top)]
+        hits = load_titles(edition).search(tuple(phrase(query)), top=top)
+        found = [leaf for leaf, score in hits if score >= NEAR * hits[0][1]]
     return [(name, edition.title(name)) for name in found[:top]]
 
 

@@ -9,10 +9,11 @@ import streamlit as st
 
 st.navigation(
     [
-        st.Page("pages/suggest.py", title="Suggest", default=True),
-        st.Page("pages/audit.py", title="Audit"),
-        st.Page("pages/explore.py", title="Explore"),
-        st.Page("pages/benchmark.py", title="Benchmark"),
+        st.Page("screens/suggest.py", title="Suggest", default=True),
+        st.Page("screens/audit.py", title="Audit"),
+        st.Page("screens/review.py", title="Review"),
+        st.Page("screens/explore.py", title="Explore"),
+        st.Page("screens/benchmark.py", title="Benchmark"),
     ],
     position="top",
 ).run()

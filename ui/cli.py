@@ -75,6 +75,11 @@ class _Group(TyperGroup):
         except OSError as error:
             _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or type(error).__name__)
             code = BAD_INPUT
+        except Exception as error:  # its message may hold note text: only its kind is told
+            if os.environ.get("THERACODE_LOG_LEVEL", "").lower() == "debug":
+                raise
+            _fail(f"unforeseen {type(error).__name__}; THERACODE_LOG_LEVEL=debug shows where")
+            code = BAD_INPUT
         if standalone_mode:
             sys.exit(code)
         return code
@@ -140,10 +145,10 @@ NoteArgument = Annotated[str | None, typer.Argument(metavar="[FILE or -]", help=
 # ------------------------------------------------------------------------------------------------ printing
 
 
-def _console(*, stderr: bool = False) -> Console:
+def _console(*, stderr: bool = False, markup: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    return Console(stderr=stderr, highlight=False, markup=markup, emoji=False)
 
 
 def _print_json(value: object) -> None:
@@ -196,9 +201,7 @@ def _show_coding(coding: Coding, *, console: Console) -> None:
         console.print(f"Question: {question}")
 
 
-def _note_of(
-    source: str | None, day: date | None, encounter: Encounter, dominance: Dominance | None, external: bool
-) -> Note:
+def _note_of(source: str | None, day: date | None, encounter: Encounter, dominance: Dominance | None, external: bool) -> Note:
     from ui.notes import make_note, read_note_text
 
     if source is None:
@@ -285,7 +288,16 @@ def batch(
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int, int], None]]:
     """A progress bar on standard error with rate and remaining time, as a callable for ``run_batch``."""
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TaskID,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.text import Text
 
     class Rate(ProgressColumn):
@@ -298,18 +310,20 @@ def _progress() -> Iterator[Callable[[int, int, int], None]]:
     columns = (
         TextColumn("{task.fields[notes]} notes"), BarColumn(), TaskProgressColumn(), Rate(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=_console(stderr=True), transient=False) as bar:
-        task = bar.add_task("", total=None, notes=0, first=0)
-        seen = False
+    bar = Progress(*columns, console=_console(stderr=True))
+    tasks: list[TaskID] = []
 
-        def report(position: int, total: int, notes: int) -> None:
-            nonlocal seen
-            if not seen:
-                seen = True
-                bar.update(task, first=max(0, notes - 16))
-            bar.update(task, completed=position, total=max(total, position), notes=notes)
+    def report(position: int, total: int, notes: int) -> None:
+        if not tasks:  # only now is it known that the input can be used
+            tasks.append(bar.add_task("", notes=notes, first=notes))
+            bar.start()
+        bar.update(tasks[0], completed=position, total=max(total, position), notes=notes)
 
+    try:
         yield report
+    finally:
+        if tasks:
+            bar.stop()
 
 
 # ------------------------------------------------------------------------------------------------ checking, explaining
@@ -449,7 +463,7 @@ def bench(
     corpus: Annotated[str, typer.Argument(help="A corpus by name or path.")] = "therapy:test",
     system: Annotated[list[str] | None, typer.Option(help="A system to measure; may be repeated. All if not given.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write bench.json and bench.html there.")] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="An experiment in TOML, instead of the other options.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="An experiment in TOML, instead of other options.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
     format_: FormatOption = Format.table,
 ) -> None:
@@ -464,7 +478,7 @@ def bench(
     if format_ is Format.json:
         _print_json(result.model_dump(mode="json"))
         return
-    _console().print(render_table(result))
+    _console(markup=True).print(render_table(result))
     if report is not None:
         _console(stderr=True).print(f"{report / 'bench.html'}")
 
@@ -474,14 +488,19 @@ def _bench_progress() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import Progress, TaskID
 
     tasks: dict[str, TaskID] = {}
-    with Progress(console=_console(stderr=True), transient=True) as bar:
+    bar = Progress(console=_console(stderr=True), transient=True)
 
-        def progress(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(name, total=total)
-            bar.update(tasks[name], completed=done)
+    def progress(name: str, done: int, total: int) -> None:
+        if name not in tasks:
+            tasks[name] = bar.add_task(name, total=total)
+            bar.start()
+        bar.update(tasks[name], completed=done)
 
+    try:
         yield progress
+    finally:
+        if tasks:
+            bar.stop()
 
 
 # ------------------------------------------------------------------------------------------------ editions

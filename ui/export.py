@@ -153,8 +153,7 @@ def condition(coding: Coding, item: Suggestion, position: int, patient: str = ""
 def to_fhir(coding: Coding, codes: Sequence[str] | None = None, *, patient: str = "") -> str:
     """A FHIR R4 Bundle of type ``collection`` with one Condition for each code, first-listed first."""
     entries = [
-        {"resource": condition(coding, item, position, patient)}
-        for position, item in enumerate(chosen(coding, codes), start=1)
+        {"resource": condition(coding, item, position, patient)} for position, item in enumerate(chosen(coding, codes), start=1)
     ]
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "collection"}
     if entries:

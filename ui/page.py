@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -78,7 +79,7 @@ def sample_picker(key: str, text_key: str) -> None:
 
 
 @cache
-def _copy_component() -> Any:
+def _copy_component() -> Callable[..., object]:
     return st.components.v2.component(
         "theracode_copy",
         html='<button type="button"><span aria-live="polite"></span></button>',

@@ -31,6 +31,4 @@ class Sample:
 @cache
 def samples() -> tuple[Sample, ...]:
     """All sample notes in the order of ``TITLES``."""
-    return tuple(
-        Sample(name, title, (FOLDER / f"{name}.txt").read_text(encoding="utf-8")) for name, title in TITLES.items()
-    )
+    return tuple(Sample(name, title, (FOLDER / f"{name}.txt").read_text(encoding="utf-8")) for name, title in TITLES.items())

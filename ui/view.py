@@ -304,7 +304,7 @@ def audit_html(report: AuditReport) -> str:
             f'<span class="tc-severity">{SEVERITIES[finding.severity]}</span>'
             f'<span class="tc-code">{html.escape(finding.code)}</span>'
             f'<span class="tc-role">{html.escape(finding.kind.replace("_", " "))}</span></div>'
-            f"<div>{html.escape(finding.message)}</div>"
+            f"<div>{html.escape(finding.message[:1].upper() + finding.message[1:])}</div>"
             f'<div><span class="tc-label">Correction</span>{html.escape(correction[:1].upper() + correction[1:])}</div>'
             f'<div class="tc-source">{html.escape(finding.citation)}</div></div>'
         )

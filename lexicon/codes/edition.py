@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -238,8 +239,13 @@ class Edition:
         return levels[::-1]
 
     def is_manifestation(self, code: str) -> bool:
-        """Whether the title makes it a manifestation code, never first-listed (I.A.13)."""
-        return "in diseases classified elsewhere" in self._release.titles[self._locate(code)[0]].lower()
+        """Whether the title makes it a manifestation code, never first-listed (I.A.13).
+
+        The words are "in (other, infectious, ...) diseases" or "conditions classified elsewhere"; agents "as the cause of
+        diseases classified elsewhere" (B95-B97) are no manifestations.
+        """
+        title = self._release.titles[self._locate(code)[0]].lower()
+        return re.search(r"(?<!not )classified elsewhere", title) is not None and "as the cause of" not in title
 
     def has_older_notes(self, code: str) -> bool:
         """Whether the code changed after the release that its instructional notes come from."""

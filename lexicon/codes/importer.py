@@ -75,9 +75,7 @@ class _Files:
     phrases: list[IndexPhrase] = field(default_factory=list)
 
 
-def import_edition(
-    paths: Sequence[Path], *, name: str, first: date, last: date, base: str | None = None
-) -> EditionInfo:
+def import_edition(paths: Sequence[Path], *, name: str, first: date, last: date, base: str | None = None) -> EditionInfo:
     """Import an edition from official release files.
 
     Parameters
@@ -176,7 +174,7 @@ def _read_files(paths: Sequence[Path]) -> _Files:
         elif re.match(rb"\s*\d{5} [A-Z]", head):
             kinds.append("order file")
             files.order = read_order(path)
-        elif re.match(rb"\s*(?:Add|Delete|Revise from|No change):", head):
+        elif re.match(rb"\s*(?:Add|Delete|Revise from|Revise to|No change):", head):
             kinds.append("order addenda")
             files.addenda = read_addenda(path)
         else:
@@ -322,7 +320,7 @@ def _base(addenda: Addenda, *, name: str, first: date, base: str | None) -> Edit
             return info
     raise EditionError(
         f"the addenda start from {addenda.codes[0]} codes; "
-        + (f"edition {base} has another number" if base else "no earlier edition here has that many, import its tabular list first")
+        + (f"edition {base} has another number" if base else "no earlier edition here has that many: import its tabular list")
     )
 
 
@@ -369,7 +367,7 @@ def _check(edition: Edition, files: _Files, before: Edition | None) -> None:
     for code in sorted(changed["add", True] | changed["add", False]):
         if len(code) > 3 and code[:3] not in headers:
             raise EditionError(f"{code} is added, but its category {code[:3]} does not exist in {edition.name}")
-    remains = min(changed["delete", True] & billable, default=None)
+    remains = min((changed["delete", True] - changed["add", True]) & billable, default=None)
     if remains:
         raise EditionError(f"{remains} is to be deleted but is in {edition.name}")
     for what, here, stated in (("billable codes", billable, files.addenda.codes), ("headers", headers, files.addenda.headers)):

@@ -37,8 +37,10 @@ def _title(element: Element) -> str:
     title = element.find("title")
     if title is None:
         return ""
-    parts = [title.text or "", *(child.tail or "" if child.tag == "nemod" else "".join(child.itertext()) + (child.tail or "") for child in title)]
-    return clean_text(re.sub(r"\([^()]*\)", " ", " ".join(parts))).strip(" ,")
+    parts = [title.text or ""]
+    for child in title:
+        parts += [" " if child.tag == "nemod" else "".join(child.itertext()), child.tail or ""]
+    return clean_text(re.sub(r"\([^()]*\)", " ", "".join(parts))).strip(" ,")
 
 
 def _walk(element: Element, path: tuple[str, ...], found: list[tuple[tuple[str, ...], str, str]]) -> None:
@@ -115,10 +117,10 @@ def known_phrases(phrases: list[IndexPhrase], edition: Edition) -> list[IndexPhr
 
 @lru_cache(maxsize=4)
 def _read(path: Path) -> tuple[IndexPhrase, ...]:
+    if not path.is_file():
+        return ()
     try:
         return tuple(IndexPhrase(text, code, kind) for text, code, kind in srsly.read_json(path)["phrases"])
-    except FileNotFoundError:
-        return ()
     except (OSError, ValueError, KeyError, TypeError):
         raise EditionError(f"the index of the edition in {path.parent.name} is damaged; import it again") from None
 

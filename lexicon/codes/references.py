@@ -27,7 +27,9 @@ _SUFFIX = re.compile(
 )
 # What looks like a code, and a condition on characters that names them: for measuring how much is understood.
 _CODE_LIKE = re.compile(rf"(?<![A-Za-z0-9.]){_CODE}(?![0-9A-Za-z])")
-_CONDITION_LIKE = re.compile(r"\bwith\s+(?:\.[0-9]|(?:final|fourth|fifth|six|sixth|seventh|[4-7]th)\b[^()]*\bcharacters?\s+[-.]?[0-9A-Z](?![a-z]))")
+_CONDITION_LIKE = re.compile(
+    r"\bwith\s+(?:\.[0-9]|(?:final|fourth|fifth|six|sixth|seventh|[4-7]th)\b[^()]*\bcharacters?\s+[-.]?[0-9A-Z](?![a-z]))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +90,7 @@ def _condition(text: str) -> tuple[tuple[int, ...], frozenset[str], tuple[str, .
     match = _POSITION.search(text)
     if match:
         positions = tuple(
-            dict.fromkeys(
-                _ORDINALS[word] for word in re.findall(r"fourth|fifth|sixth|six|seventh|[4-7]th", match.group(1))
-            )
+            dict.fromkeys(_ORDINALS[word] for word in re.findall(r"fourth|fifth|sixth|six|seventh|[4-7]th", match.group(1)))
         )
         written = match.group(2)
         if re.fullmatch(r"[0-9A-Z]{2}", written):  # "fifth to sixth characters 51": one character for each position
@@ -132,8 +132,7 @@ def _references_in(text: str) -> list[Reference]:
         code = match.group(1).rstrip(".")
         found.append((match.start(), code, code))
     return [
-        Reference(low, high, positions, characters, endings, anchored)
-        for _, low, high in sorted(found, key=lambda item: item[0])
+        Reference(low, high, positions, characters, endings, anchored) for _, low, high in sorted(found, key=lambda item: item[0])
     ]
 
 

@@ -103,7 +103,7 @@ def read_xml(path: Path) -> Element:
         If the file is not readable, not well-formed, or declares entities.
     """
     try:
-        root = ElementTree.parse(path).getroot()
+        root: Element | None = ElementTree.parse(path).getroot()
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
         raise EditionError(f"{path.name} is not a usable XML file ({type(error).__name__}); download it again") from None
     except OSError as error:

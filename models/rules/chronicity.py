@@ -13,8 +13,10 @@ from functools import lru_cache
 from lexicon.codes.edition import Edition
 from lexicon.tables import read_table, split_cell
 from lexicon.vocabulary import Vocabulary
+from models.options import Option
 from models.rules.catalog import Ruling
 from models.rules.excludes import SYMPTOMS
+from models.rules.external import force_of
 
 LATE = frozenset({"chronic", "recurrent", "old", "healed"})
 FRESH = frozenset({"acute", "traumatic", "initial"})
@@ -44,13 +46,73 @@ class Coded:
         right, left, bilateral or unspecified.
     facts : frozenset of str
         Of: acute, chronic, recurrent, old, healed, traumatic (a mechanism is stated), initial (active treatment),
-        minor_trauma, major_trauma, post_procedural, neoplasm, pain_syndrome, recent_fall, past_fall. Others are ignored.
+        minor_trauma, major_trauma, post_procedural, neoplasm, pain_syndrome, recent_fall, past_fall, as_written (the words
+        of the note match the title or the author wrote the code, so what it needs is documented). Others are ignored.
     """
 
     code: str
     sites: tuple[str, ...] = ()
     side: str = "unspecified"
     facts: frozenset[str] = frozenset()
+
+
+# What concepts say by themselves that no attribute of the problem repeats.
+_CONCEPT_FACTS = {
+    "chronic_pain_syndrome": frozenset({"pain_syndrome"}),
+    "chronic_pain": frozenset({"chronic"}),
+    "acute_pain_nec": frozenset({"acute"}),
+    "cancer_pain": frozenset({"neoplasm"}),
+    "postop_pain": frozenset({"post_procedural"}),
+    "postop_pain_chronic": frozenset({"chronic"}),
+    "post_thoracotomy_pain": frozenset({"post_procedural", "chronic"}),
+    "repeated_falls": frozenset({"recent_fall"}),
+    "history_of_falls": frozenset({"past_fall"}),
+}
+_SAID = LATE | {"acute", "traumatic"}
+
+
+def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary) -> Coded:
+    """An option as these rules see it.
+
+    Parameters
+    ----------
+    option : Option
+    encounter : str
+        ``initial`` counts as a current injury.
+    vocabulary : Vocabulary
+    """
+    problem = option.problem
+    if problem is None:
+        return Coded(option.code, facts=frozenset({"as_written"}))
+    facts = set(_CONCEPT_FACTS.get(problem.concept, frozenset()))
+    concept = vocabulary.concepts.get(problem.concept)
+    facts |= _SAID & (problem.qualifiers | {problem.acuity})
+    facts |= _SAID & concept.qualifiers - {"traumatic"} if concept else set()
+    kind, codes = vocabulary.causes.get(problem.cause, ("", ()))
+    if kind == "mechanism" and codes and codes[0].startswith(("V", "W", "X50.0")):
+        facts.add("traumatic")
+    force = force_of(problem.cause)
+    if force:
+        facts.add(f"{force}_trauma")
+    if encounter == "initial":
+        facts.add("initial")
+    sites = problem.sites or next((m.sites for m in problem.mentions if m.sites), ())
+    words = option.title.lower().replace(",", " ").split()
+    side = next((word for word in ("right", "left", "bilateral") if word in words), problem.side)
+    return Coded(option.code, sites, side, frozenset(facts))
+
+
+def rulings(
+    coded: Sequence[Coded], edition: Edition, vocabulary: Vocabulary, *, pain_management: bool = False
+) -> list[Ruling]:
+    """What all rules of this module say of the codes that are about to be reported."""
+    return [
+        *injury_or_chronic(coded, vocabulary),
+        *fragility_fracture(coded, edition),
+        *aftercare_or_injury(coded, vocabulary),
+        *pain_codes(coded, vocabulary, pain_management=pain_management),
+        *fall_codes(coded),
+    ]
 
 
 def same_place(first: Coded, second: Coded, vocabulary: Vocabulary) -> bool:
@@ -239,7 +301,11 @@ def pain_codes(coded: Sequence[Coded], vocabulary: Vocabulary, *, pain_managemen
         if not item.code.startswith("G89"):
             continue
         kinds = next((facts for prefix, facts in _PAIN_TYPES.items() if item.code.startswith(prefix)), frozenset[str]())
-        if kinds and not kinds & item.facts:
+        if item.code == "G89.4" and "chronic" in item.facts and not item.facts & {"pain_syndrome", "as_written"}:
+            text = "chronic pain is G89.2-; chronic pain syndrome is another condition and must be documented as such"
+            rulings.append(Ruling("pain-g89", "prefer", item.code, text, "I.C.6.b.6", ("G89.29",)))
+            continue
+        if kinds and not (kinds | {"as_written"}) & item.facts:
             text = f"{item.code} needs pain that is documented as {' or '.join(sorted(k.replace('_', '-') for k in kinds))}"
             rulings.append(Ruling("pain-g89", "block", item.code, text, "I.C.6.b.1"))
             continue

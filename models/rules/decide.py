@@ -9,18 +9,19 @@ from lexicon.vocabulary import Vocabulary
 from models.coding import Note, RuleVerdict, Status
 from models.options import Option
 from models.problems import Problem
-from models.rules.excludes import conflicts, excluding_note, keeper
+from models.rules.catalog import Ruling, rule
+from models.rules.chronicity import coded_of, rulings
+from models.rules.excludes import conflicts, contradiction, excluding_note, keeper
+from models.rules.external import external_causes
+from models.rules.plausibility import implausible
 from models.rules.questions import questions_for
 from models.rules.sequencing import order
 from models.rules.symptoms import explains
 from nlp.finding import Reading
 
 ALTERNATIVE_FLOOR = 0.02
-REPLACED = {
-    "combination": ("combination-code", "one combination code is reported instead of two", "I.B.9"),
-    "stroke": ("stroke-sequela", "after a stroke the deficit is reported with its I69 code", "I.C.9.d"),
-    "joint_replaced": ("condition-gone", "the replaced joint no longer has the disease; aftercare and implant status are reported", "II.K"),
-}
+EXTERNAL_PROBABILITY = 0.5  # external causes follow from rules, not from the ranker: neither likely nor unlikely
+REPLACED = {"combination": "combination-code", "stroke": "stroke-sequela", "joint_replaced": "condition-gone"}
 
 
 @dataclass(slots=True)
@@ -68,13 +69,15 @@ def decide(
     vocabulary: Vocabulary,
     threshold: float,
     note: Note,
+    encounter: str,
     phase_reason: str,
+    handedness: str,
 ) -> Verdict:
     """Turn scored options into a verdict.
 
-    The order of the rules: what a combination replaced is blocked, then the best code of each problem is recommended if
-    its probability reaches the threshold, then integral symptoms and Excludes1 pairs are resolved, then the rest is
-    ordered.
+    The order of the rules: what a combination replaced or the patient cannot have is blocked, then the best code of each
+    problem is recommended if its probability reaches the threshold, then integral symptoms, injury against chronic
+    disease and Excludes1 pairs are resolved, then the rest is ordered and external causes are added.
     """
     verdict = Verdict()
     ranked = sorted(options, key=lambda o: (-round(o.probability, 6), o.code))
@@ -83,8 +86,13 @@ def decide(
     blocked: dict[str, RuleVerdict] = {}
     for option in ranked:
         if option.problem is not None and option.problem.replaced_by:
-            rule_id, text, source = REPLACED[option.problem.replaced_by]
-            blocked[option.code] = RuleVerdict(id=rule_id, text=text, source=source)
+            known = rule(REPLACED[option.problem.replaced_by])
+            blocked[option.code] = RuleVerdict(id=known.id, text=known.statement, source=known.source)
+    age = note.age if note.age is not None else reading.age
+    for option in ranked:
+        ruling = implausible(option.code, age=age, sex=note.sex or reading.sex, edition=edition)
+        if ruling is not None and ruling.action == "block":
+            blocked.setdefault(option.code, ruling.verdict())
     chosen = [
         o
         for o in ranked
@@ -95,7 +103,9 @@ def decide(
     ]
     chosen = _one_code_per_text(chosen)
     chosen = _drop_integral(chosen, blocked, vocabulary)
-    chosen = _resolve_excludes(chosen, blocked, edition, probability, position)
+    coded = [coded_of(o, encounter=encounter, vocabulary=vocabulary) for o in chosen]
+    chosen, remarks = _apply(rulings(coded, edition, vocabulary), chosen, blocked, ranked)
+    chosen, contradictions = _resolve_excludes(chosen, blocked, edition, probability, position)
     _block_alternatives(ranked, chosen, blocked, edition)
     sequence, order_reasons = order([o.code for o in chosen], {o.code: o.lead for o in chosen}, edition)
     by_code = {o.code: o for o in ranked}
@@ -111,9 +121,54 @@ def decide(
     ]
     verdict.items += [Item(o, "blocked", blocked[o.code]) for o in ranked if o.code in blocked]
     verdict.sequence = sequence
-    verdict.notices = _notices(sequence, by_code, problems, reading, edition, phase_reason)
-    verdict.questions = questions_for([by_code[c] for c in sequence], problems, edition, vocabulary)
+    _add_external(verdict, reading, encounter, edition, vocabulary, wanted=note.external_causes)
+    verdict.notices = [
+        *_notices(sequence, problems, reading, edition, phase_reason),
+        *contradictions,
+        *(r.text for r in remarks if r.action == "notice"),
+    ]
+    verdict.questions = [
+        *(r.text for r in remarks if r.action == "ask"),
+        *questions_for([by_code[c] for c in sequence], problems, edition, vocabulary, handedness=handedness),
+    ]
     return verdict
+
+
+def _apply(
+    remarks: list[Ruling], chosen: list[Option], blocked: dict[str, RuleVerdict], ranked: list[Option]
+) -> tuple[list[Option], list[Ruling]]:
+    """Take out what a ruling blocks; where it prefers another proposed code, that one takes its place."""
+    by_code = {o.code: o for o in ranked}
+    kept = list(chosen)
+    for ruling in remarks:
+        if ruling.action not in {"block", "prefer"} or ruling.code in blocked:
+            continue
+        if ruling.action == "prefer":
+            better = [by_code[code] for code in ruling.other if code in by_code and code not in blocked]
+            if not better:
+                continue
+            kept += [o for o in better[:1] if o not in kept]
+        blocked[ruling.code] = ruling.verdict()
+        kept = [o for o in kept if o.code != ruling.code]
+    return kept, remarks
+
+
+def _add_external(
+    verdict: Verdict, reading: Reading, encounter: str, edition: Edition, vocabulary: Vocabulary, *, wanted: bool
+) -> None:
+    """External causes behind everything else (I.C.20): reported when wanted, otherwise only shown."""
+    for cause in external_causes(reading, verdict.sequence, encounter, edition, vocabulary):
+        option = Option(cause.code, edition.stem(cause.code), cause.title, None, 0, "external")
+        option.probability = EXTERNAL_PROBABILITY if wanted else ALTERNATIVE_FLOOR
+        option.evidence = [(cause.start, cause.end)]
+        option.reasons = [cause.reason]
+        last = sum(1 for item in verdict.items if item.status == "recommended")
+        if wanted:
+            verdict.items.insert(last, Item(option, "recommended"))
+            verdict.sequence.append(cause.code)
+        else:
+            place = sum(1 for item in verdict.items if item.status != "blocked")
+            verdict.items.insert(place, Item(option, "alternative"))
 
 
 def _one_code_per_text(chosen: list[Option]) -> list[Option]:
@@ -159,13 +214,23 @@ def _resolve_excludes(
     edition: Edition,
     probability: dict[str, float],
     position: dict[str, int],
-) -> list[Option]:
+) -> tuple[list[Option], list[str]]:
     kept = list(chosen)
+    notices: list[str] = []
+    tolerated: set[frozenset[str]] = set()
     while True:
-        found = conflicts(edition, [o.code for o in kept])
+        found = [c for c in conflicts(edition, [o.code for o in kept]) if frozenset((c.code, c.other)) not in tolerated]
         if not found:
-            return kept
+            return kept, notices
         conflict = found[0]
+        against = contradiction(edition, conflict)
+        if against is not None:
+            notices.append(
+                f"Official notes disagree on {conflict.code} with {conflict.other}: Excludes1 at {conflict.note.stands_at} "
+                f"('{conflict.note.text}') against {against.label} at {against.stands_at} ('{against.text}'). A reviewer decides."
+            )
+            tolerated.add(frozenset((conflict.code, conflict.other)))
+            continue
         stays, goes = keeper(edition, conflict, probability, position)
         blocked[goes] = RuleVerdict(
             id="excludes1",
@@ -197,7 +262,6 @@ def _block_alternatives(
 
 def _notices(
     sequence: list[str],
-    by_code: dict[str, Option],
     problems: list[Problem],
     reading: Reading,
     edition: Edition,

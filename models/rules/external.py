@@ -23,6 +23,8 @@ Kind = Literal["mechanism", "place", "activity", "status"]
 NEVER = ("Y92.9", "Y93.9", "Y99.9")
 # First the events that the guideline puts first (I.C.20.f): abuse, terrorism, cataclysm, transport, then the rest.
 _PRIORITY = (("X92", "Y09"), ("Y38", "Y38"), ("X34", "X39"), ("V00", "V99"))
+# Medical care as a cause belongs to complications, not to injuries (I.C.19.b.3).
+_MEDICAL = ("Y62", "Y84")
 _INJURED = frozenset({"injury", "procedure"})
 _REASON = {
     "mechanism": ("mechanism of the injury, at each encounter of its treatment", "I.C.20.a.2"),
@@ -62,6 +64,7 @@ class ExternalCause:
 @dataclass(frozen=True, slots=True)
 class _Families:
     weak: frozenset[str]
+    force: tuple[tuple[str, str], ...]
     yields: dict[str, tuple[str, ...]]
     joins: dict[str, tuple[tuple[frozenset[str], str, str], ...]]
 
@@ -69,16 +72,25 @@ class _Families:
 @lru_cache(maxsize=1)
 def _families() -> _Families:
     weak: set[str] = set()
+    force: list[tuple[str, str]] = []
     yields: dict[str, tuple[str, ...]] = {}
     joins: dict[str, list[tuple[frozenset[str], str, str]]] = {}
     for row in read_table("cause_families.tsv"):
         if row["relation"] == "weak":
             weak.add(row["cause"])
+        elif row["relation"] in {"minor", "major"}:
+            force.append((row["cause"], row["relation"]))
         elif row["relation"] == "yields":
             yields[row["cause"]] = tuple(split_cell(row["together"]))
         else:
             joins.setdefault(row["cause"], []).append((frozenset(split_cell(row["together"])), row["codes"], row["note"]))
-    return _Families(frozenset(weak), yields, {cause: tuple(rows) for cause, rows in joins.items()})
+    return _Families(frozenset(weak), tuple(force), yields, {cause: tuple(rows) for cause, rows in joins.items()})
+
+
+@lru_cache(maxsize=512)
+def force_of(cause: str) -> str:
+    """How hard a mechanism hits: ``minor`` (would not usually break a normal bone), ``major``, or empty when unknown."""
+    return next((force for pattern, force in _families().force if fnmatchcase(cause, pattern)), "")
 
 
 def has_external_cause(code: str) -> bool:
@@ -197,6 +209,8 @@ def _cause(
             reason = f"{reason}; {note}"
             break
     for stem in codes:
+        if _MEDICAL[0] <= stem[:3] <= _MEDICAL[1]:
+            continue
         code = _billable(stem, letter, edition)
         if code:
             if edition.sevenths(edition.stem(code)):

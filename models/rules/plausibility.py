@@ -45,6 +45,12 @@ class Bound:
         return any(code[: len(low)] >= low and code[: len(high)] <= high for low, high in self.spans)
 
 
+@lru_cache(maxsize=32)
+def _bounds_of(letter: str) -> tuple[Bound, ...]:
+    """The rows that may bind codes of one chapter letter."""
+    return tuple(bound for bound in bounds() if any(low[0] <= letter <= high[0] for low, high in bound.spans))
+
+
 def _span(cell: str) -> tuple[str, str]:
     low, _, high = cell.partition("-")
     return low, high or low
@@ -94,7 +100,7 @@ def implausible(code: str, *, age: float | None, sex: str, edition: Edition) -> 
     CodeError
         If a row speaks and ``code`` is not in the edition.
     """
-    for bound in bounds():
+    for bound in _bounds_of(code[0]):
         if not bound.names(code):
             continue
         wrong_sex = bool(bound.sex and sex and sex != bound.sex)

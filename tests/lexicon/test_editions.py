@@ -27,7 +27,8 @@ def edition() -> Edition:
 
 @pytest.fixture(scope="module")
 def root() -> Element:
-    return ElementTree.parse(packaged_release_path()).getroot()
+    tree: Element = ElementTree.parse(packaged_release_path()).getroot()
+    return tree
 
 
 def expand(element: Element, table: dict[str, str], found: set[str]) -> None:

@@ -73,7 +73,11 @@ def test_share_of_titles_that_the_tables_explain(facets: FacetIndex, chapter: tu
             words = facets[leaf].residual
             if words:
                 ordered = list(phrase(edition.title(leaf)))
-                named = {word for start, end, _, _ in scan(vocabulary.trie, ordered, frozenset({CONCEPT})) for word in ordered[start:end]}
+                named = {
+                    word
+                    for start, end, _, _ in scan(vocabulary.trie, ordered, frozenset({CONCEPT}))
+                    for word in ordered[start:end]
+                }
                 words = words - named
             explained += not words
     assert explained / total >= floor

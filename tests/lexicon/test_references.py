@@ -27,7 +27,11 @@ FORMS = [
         ["T46.6X5A", "T36.95XA", "T45.525D"],
         ["T46.6X1A", "T36.91XA", "T51.0X1A", "T45.521A"],
     ),
-    ("poisoning (T36-T65 with fifth or sixth character 1-4 or 6)", ["T46.6X1A", "T46.6X6A", "T45.521A"], ["T46.6X5A", "T45.525A"]),
+    (
+        "poisoning (T36-T65 with fifth or sixth character 1-4 or 6)",
+        ["T46.6X1A", "T46.6X6A", "T45.521A"],
+        ["T46.6X5A", "T45.525A"],
+    ),
     ("underdosing of medication (T36-T50) with fifth or sixth character 6", ["T46.6X6A"], ["T46.6X5A", "T46.6X1A"]),
     ("underdosing of specific drug (T36-T50 with final character 6)", ["T46.6X6A", "T36.96XA"], ["T46.6X5A"]),
     ("current concussion (S06.0X- with seventh character A)", ["S06.0X0A", "S06.0X1A"], ["S06.0X0D", "S06.1X0A"]),
@@ -60,7 +64,13 @@ def test_each_form(text: str, meant: list[str], not_meant: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["current injury - see injury of joint by body region", "code to fracture with 7th character D", "G6PD deficiency", "influenza A/H1N1", ""],
+    [
+        "current injury - see injury of joint by body region",
+        "code to fracture with 7th character D",
+        "G6PD deficiency",
+        "influenza A/H1N1",
+        "",
+    ],
 )
 def test_a_text_without_codes_names_none(text: str) -> None:
     assert parse_references(text) == ()
@@ -80,12 +90,7 @@ def test_parse_rate_of_the_april_2026_list_has_a_floor() -> None:
 
 def test_references_lead_to_codes_that_exist() -> None:
     edition = load_edition()
-    ends = {
-        end
-        for note in edition.all_notes()
-        for reference in note.references
-        for end in (reference.low, reference.high)
-    }
+    ends = {end for note in edition.all_notes() for reference in note.references for end in (reference.low, reference.high)}
     assert len(ends) > 3_000
     assert {end for end in ends if end not in edition and not edition.leaves_below(end)} == DANGLING
 

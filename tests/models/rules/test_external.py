@@ -7,7 +7,7 @@ import pytest
 from lexicon.codes.edition import Edition
 from lexicon.codes.registry import load_edition
 from lexicon.vocabulary import Vocabulary, load_vocabulary
-from models.rules.external import NEVER, external_causes, has_external_cause, letter_of
+from models.rules.external import NEVER, external_causes, force_of, has_external_cause, letter_of
 from nlp.finding import CauseMention, Finding, Reading
 from nlp.pipeline import Reader
 
@@ -102,6 +102,11 @@ def test_no_status_without_cause_or_activity(edition: Edition, vocabulary: Vocab
     assert [c.kind for c in external_causes(reading, ["S93.402A"], "initial", edition, vocabulary)] == ["place"]
 
 
+def test_medical_care_is_no_cause_of_an_injury(edition: Edition, vocabulary: Vocabulary) -> None:
+    reading = reading_of(("surgery_complication", "mechanism"), linked="surgery_complication")
+    assert external_causes(reading, ["S93.402D"], "subsequent", edition, vocabulary) == []
+
+
 def test_transport_first(edition: Edition, vocabulary: Vocabulary) -> None:
     reading = reading_of(("struck_falling_object", "mechanism"), ("mva_driver", "mechanism"))
     codes = [c.code for c in external_causes(reading, ["S13.4XXD"], "subsequent", edition, vocabulary)]
@@ -116,6 +121,13 @@ def test_nothing_unstated_is_reported(edition: Edition, vocabulary: Vocabulary) 
         for found in external_causes(reading, ["S93.402A"], "initial", edition, vocabulary):
             assert edition.is_billable(found.code)
             assert not found.code.startswith(NEVER)
+
+
+@pytest.mark.parametrize(
+    ("cause", "force"), [("fall_same_level", "minor"), ("mva_rear_ended", "major"), ("fall_ladder", "major"), ("dog_bite", "")]
+)
+def test_force_of_a_mechanism(cause: str, force: str) -> None:
+    assert force_of(cause) == force
 
 
 @pytest.mark.parametrize(

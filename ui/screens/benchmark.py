@@ -31,7 +31,7 @@ def _load(label: str, key: str) -> BenchResult | None:
 def _figures(systems: Mapping[str, SystemResult]) -> pd.DataFrame:
     rows = []
     for metric in TABLE_METRICS:
-        row = {"metric": f"{metric} (lower is better)" if metric in LOWER_IS_BETTER else metric}
+        row = {"metric": f"{metric} ↓" if metric in LOWER_IS_BETTER else metric}
         for name, system in systems.items():
             interval = system.metrics.get(metric)
             if interval is None or interval.value is None:
@@ -51,11 +51,14 @@ def _bars(systems: Mapping[str, SystemResult]) -> alt.Chart | alt.LayerChart | a
         if (value := system.metrics.get(metric)) is not None and value.value is not None
     ]
     base = alt.Chart(pd.DataFrame(rows)).encode(
-        x=alt.X("metric:N", sort=list(PLOTTED), title=None, axis=alt.Axis(labelAngle=0)), xOffset=alt.XOffset("system:N")
+        x=alt.X("metric:N", sort=list(PLOTTED), title=None, axis=alt.Axis(labelAngle=0)),
+        xOffset=alt.XOffset("system:N", sort=list(systems)),
     )
-    colour = alt.Color("system:N", scale=alt.Scale(range=ACCENTS), legend=alt.Legend(orient="bottom", title=None))
+    colour = alt.Color(
+        "system:N", scale=alt.Scale(domain=list(systems), range=ACCENTS), legend=alt.Legend(orient="bottom", title=None)
+    )
     bars = base.mark_bar().encode(y=alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, 1])), color=colour)
-    spread = base.mark_rule().encode(y="low:Q", y2="high:Q")
+    spread = base.mark_rule(color=ACCENTS[4]).encode(y="low:Q", y2="high:Q")
     return alt.layer(bars, spread).properties(height=280)
 
 
@@ -67,11 +70,11 @@ def _calibration(system: SystemResult) -> alt.Chart | alt.LayerChart | alt.Facet
     ]
     points = (
         alt.Chart(pd.DataFrame(rows, columns=["predicted", "accepted", "suggestions"]))
-        .mark_line(point=True, color=ACCENTS[0])
+        .mark_line(point={"color": ACCENTS[0]}, color=ACCENTS[0])
         .encode(
             x=alt.X("predicted:Q", scale=alt.Scale(domain=[0, 1]), title="probability"),
             y=alt.Y("accepted:Q", scale=alt.Scale(domain=[0, 1]), title="share accepted"),
-            tooltip=["predicted", "accepted", "suggestions"],
+            tooltip=["predicted:Q", "accepted:Q", "suggestions:Q"],
         )
     )
     ideal = alt.Chart(pd.DataFrame({"predicted": [0, 1], "accepted": [0, 1]})).mark_line(strokeDash=[4, 4], color="#8a8f98")
@@ -93,7 +96,10 @@ def _details(result: BenchResult) -> None:
         )
     with right:
         st.subheader("Calibration", anchor=False)
-        st.altair_chart(_calibration(system))
+        if system.calibration:
+            st.altair_chart(_calibration(system))
+        else:
+            st.caption("The report holds no calibration for this system.")
     if system.by_setting:
         st.subheader("By setting", anchor=False)
         st.dataframe(pd.DataFrame(system.by_setting).T.round(2))
@@ -132,6 +138,7 @@ def main() -> None:
         systems = {f"{name} (first)": system for name, system in systems.items()}
         systems |= {f"{system.name} (second)": system for system in second.systems}
     st.subheader("Figures with 95 % intervals", anchor=False)
+    st.caption("↓ means that lower is better.")
     st.dataframe(_figures(systems), height="content")
     st.altair_chart(_bars(systems))
     _details(first)

@@ -72,21 +72,26 @@ def main() -> None:
     info = page.edition_line(day if isinstance(day, date) else date.today())
     edition = _edition(info.name)
     found = anatomy_view.search(edition, query)
+    code = st.query_params.get("code", "")
     if query.strip() and not found:
         st.info("Nothing was found. Try fewer or other words, or a code such as M54.5.")
     if found:
-        with st.container(key="explore_hits"):
-            for code, title in found:
-                st.button(f"**{code}**  {title}", key=f"hit_{code}", type="tertiary", on_click=_pick, args=(code,))
-    code = st.query_params.get("code", "")
-    if code:
-        st.divider()
-        _show(edition, code)
-    elif not query.strip():
-        st.caption("Search by words or by code, or start with one of these.")
-        with st.container(horizontal=True):
-            for example in EXAMPLES:
-                st.button(example, on_click=_pick, args=(example,), key=f"example_{example}")
+        hits, place = st.columns([2, 3], gap="large")
+        with hits, st.container(key="explore_hits"):
+            for name, title in found:
+                st.button(f"**{name}**  {title}", key=f"hit_{name}", type="tertiary", on_click=_pick, args=(name,))
+    else:
+        place = st.container()
+    with place:
+        if code:
+            _show(edition, code)
+        elif found:
+            st.caption("Choose a code to see its parts, its notes and its exclusions.")
+        elif not query.strip():
+            st.caption("Search by words or by code, or start with one of these.")
+            with st.container(horizontal=True):
+                for example in EXAMPLES:
+                    st.button(example, on_click=_pick, args=(example,), key=f"example_{example}")
 
 
 main()

@@ -36,6 +36,9 @@ def main() -> None:
         except TheracodeError as error:
             st.error(str(error)[:1].upper() + str(error)[1:] + ".")
             return
+        except Exception as error:  # its message may hold note text: only its kind is told
+            st.error(f"Unforeseen {type(error).__name__} while reading this note.")
+            return
         st.html(view.audit_html(report))
 
 

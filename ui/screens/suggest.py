@@ -80,6 +80,8 @@ def _code(work: Work, settings: dict[str, Any], text: str) -> None:
             work.take(note, page.load_coder().suggest(note))
     except TheracodeError as error:
         work.fault = str(error)
+    except Exception as error:  # its message may hold note text: only its kind is told
+        work.fault = f"unforeseen {type(error).__name__} while reading this note"
 
 
 def _use_sample() -> None:
@@ -110,8 +112,6 @@ def _note_pane(work: Work, settings: dict[str, Any]) -> None:
             st.rerun()
         else:
             st.info("There is no note yet. Paste one, or pick a sample above.")
-    if work.fault:
-        st.error(work.fault[:1].upper() + work.fault[1:] + ".")
 
 
 def _claim(work: Work, coding: Coding) -> None:
@@ -126,11 +126,11 @@ def _claim(work: Work, coding: Coding) -> None:
                 only = len(work.claim) == 1
                 first, last = code == work.claim[0], code == work.claim[-1]
                 if not only:
-                    st.button("", icon=":material/arrow_upward:", help=f"Move {code} up", key=f"up_{code}",
+                    st.button(f"Move {code} up", icon=":material/arrow_upward:", key=f"up_{code}",
                               on_click=work.move, args=(code, -1), disabled=first, type="tertiary")  # fmt: skip
-                    st.button("", icon=":material/arrow_downward:", help=f"Move {code} down", key=f"down_{code}",
+                    st.button(f"Move {code} down", icon=":material/arrow_downward:", key=f"down_{code}",
                               on_click=work.move, args=(code, 1), disabled=last, type="tertiary")  # fmt: skip
-                st.button("", icon=":material/close:", help=f"Remove {code}", key=f"drop_{code}",
+                st.button(f"Remove {code}", icon=":material/close:", key=f"drop_{code}",
                           on_click=work.drop, args=(code,), type="tertiary")  # fmt: skip
         _warnings(work, coding)
         waiting = [code for code in coding.sequence if code not in work.claim and code not in work.rejected]
@@ -230,6 +230,8 @@ def main() -> None:
     settings = page.note_settings("suggest")
     if work.note is not None and not work.editing and work.note != make_note({"text": work.note.text, **settings}):
         _code(work, settings, work.note.text)
+    if work.fault:
+        st.error(work.fault[:1].upper() + work.fault[1:] + ".")
     left, right = st.columns([1, 1], gap="large")
     with left, st.container(key="note_pane"):
         _note_pane(work, settings)

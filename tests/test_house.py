@@ -1,0 +1,168 @@
+"""The house itself: imports point one way, the documents tell the truth, and tracked files speak of the project alone."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.main import get_command
+
+from models.coding import Coding
+from ui.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("lexicon", "nlp", "models", "corpora", "ui")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/security.md")
+# In pieces, so that this file does not hold what it forbids.
+FORBIDDEN = re.compile(
+    "|".join(
+        [
+            r"(?<![\w.])/wor" + "k/",
+            "/roo" + "t/",
+            r"/hom" + r"e/\w+/",
+            "py" + r"pi\.org",
+            "python" + "hosted",
+            "registry" + r"\.npmjs",
+        ]
+    )
+)
+
+
+def tracked() -> list[Path]:
+    """Files under version control; in an unpacked sdist, all files of the project."""
+    if (ROOT / ".git").exists():
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout  # noqa: S607
+        return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+    return [path for folder in (*PACKAGES, "tests", "docs") for path in (ROOT / folder).rglob("*") if path.is_file()]
+
+
+def make_targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def modules() -> list[str]:
+    """Importable names of every module of the packages, and the front door."""
+    names = ["theracode"]
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if "screens" not in parts and path.name != "app.py":  # scripts that Streamlit runs
+                names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return names
+
+
+def test_imports_point_one_way() -> None:
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_front_door_only_hands_on() -> None:
+    tree = ast.parse((ROOT / "theracode.py").read_text(encoding="utf-8"))
+    sources = {node.module.split(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom) and node.module}
+    assert sources <= {"__future__", "models", "nlp", "lexicon"}
+    kinds = {type(node) for node in tree.body}
+    assert kinds <= {ast.Expr, ast.ImportFrom, ast.Assign}
+    door = importlib.import_module("theracode")
+    assert all(hasattr(door, name) for name in door.__all__)
+
+
+@pytest.mark.parametrize("name", modules())
+def test_every_module_can_be_imported(name: str) -> None:
+    assert isinstance(importlib.import_module(name), ModuleType)
+
+
+def test_help_names_every_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ui.cli", "--help"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0
+    for command in get_command(app).commands:  # type: ignore[attr-defined]
+        assert re.search(rf"^  {command}\b", done.stdout, re.MULTILINE), command
+
+
+def test_the_console_script_is_the_command_line() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, function = project["scripts"]["theracode"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ".ci/run"])
+def test_commands_in_documents_exist(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for line in re.findall(r"(?:^ {4}|`|exec )make ([a-z][a-z ]*)", text, re.MULTILINE):
+        assert set(line.split("  ")[0].split()) <= make_targets(), line
+    known = get_command(app).commands  # type: ignore[attr-defined]
+    for command in re.findall(r"(?:`|bin/)theracode ([a-z]+)", text):
+        assert command in known, command
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_in_documents_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_paths_named_in_documents_exist() -> None:
+    named = {
+        name
+        for document in DOCUMENTS
+        for name in re.findall(
+            r"`((?:lexicon|nlp|models|corpora|ui|tests|docs)/[\w./]+)`", (ROOT / document).read_text(encoding="utf-8")
+        )
+    }
+    assert named
+    missing = {name for name in named if not (ROOT / name).exists() and "fy2028" not in name}  # the edition of an example
+    assert not missing
+
+
+def test_the_python_of_the_readme_runs() -> None:
+    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert tried > 0
+    assert failed == 0
+
+
+def test_the_json_of_the_readme_is_a_coding() -> None:
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        coding = Coding.model_validate_json(block)
+        assert coding.sequence[0] == coding.suggestions[0].code
+
+
+def test_tracked_files_speak_of_the_project_alone() -> None:
+    found = []
+    for path in tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{path.relative_to(ROOT)}: {match.group()}" for match in FORBIDDEN.finditer(text)]
+    assert found == []
+
+
+def test_ci_runs_only_what_a_user_could_run() -> None:
+    script = ROOT / ".ci" / "run"
+    lines = script.read_text(encoding="utf-8").splitlines()
+    assert lines[-1] == "exec make lint test"
+    assert os.access(script, os.X_OK)
+
+
+def test_the_lock_has_the_versions_of_the_constraints() -> None:
+    def pins(name: str) -> dict[str, str]:
+        found = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+        return {re.sub(r"[-_.]+", "-", package).lower(): version for package, version in found}
+
+    constraints, lock = pins("constraints.txt"), pins("requirements.lock")
+    assert lock
+    assert lock.items() <= constraints.items()
