@@ -17,7 +17,7 @@ from models.combine import Combiner
 from models.derive import Deriver
 from models.options import Option, Proposer
 from models.problems import Problem, problems_of
-from models.ranker import TransparentRanker
+from models.ranker import Ranker, load_ranker
 from models.retrieval import load_titles
 from models.rules import decide
 from models.rules.encounter import encounter_of
@@ -45,13 +45,24 @@ class Coder:
     ['M17.11']
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ranker: Ranker | None = None) -> None:
         self.vocabulary: Vocabulary = load_vocabulary()
         self.reader = Reader()
         self.combiner = Combiner(self.vocabulary)
         self.deriver = Deriver(self.vocabulary)
-        self.ranker = TransparentRanker()
+        self._ranker = ranker
         self._engines: dict[str, _Engine] = {}
+
+    @property
+    def ranker(self) -> Ranker:
+        """The trained ranker, loaded when it is first needed."""
+        if self._ranker is None:
+            self._ranker = load_ranker()
+        return self._ranker
+
+    @ranker.setter
+    def ranker(self, ranker: Ranker) -> None:
+        self._ranker = ranker
 
     def _engine(self, name: str) -> _Engine:
         engine = self._engines.get(name)

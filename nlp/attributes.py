@@ -94,7 +94,7 @@ class Attributes(TableComponent):
             gap = tuple(words[finding.end : other.start])
             if len(gap) > 8 or ";" in gap or "." in gap:
                 continue
-            if self.vocabulary.concepts[other.concept].kind == "diagnosis":  # the term may hold the link: "s/p CVA", "following stroke"
+            if self.vocabulary.concepts[other.concept].kind == "diagnosis":  # the term may hold the link: "s/p CVA"
                 gap += tuple(words[other.start : other.end - 1])
             if any(_contains(gap, link) for link in _LINKS) and other.assertion in {"present", "historical"}:
                 finding.cause = other.concept

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy
-from spacy.attrs import SENT_START
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -48,9 +48,9 @@ class Layout(TableComponent):
         starts = self._sentence_starts(draft)
         self._find_sections(draft, starts)
         self._fill(draft, starts)
-        marks = numpy.zeros((len(doc), 1), dtype="uint64")
+        marks: Any = numpy.zeros((len(doc), 1), dtype="uint64")
         marks[[draft.doc_index[start] for start, _ in draft.sentences]] = 1
-        return doc.from_array([SENT_START], marks)  # setting token by token would look through the whole note each time
+        return doc.from_array(["SENT_START"], marks)  # setting token by token would look through the whole note each time
 
     # ---------------------------------------------------------------- sentences
 
@@ -67,7 +67,8 @@ class Layout(TableComponent):
                     starts.add(index)
             elif previous in _ENDS:
                 first = text[draft.starts[index]]
-                if previous == "?" and (index - 1 in starts or (draft.starts[index - 1] > draft.ends[index - 2] and first.islower())):
+                spaced = draft.starts[index - 1] > draft.ends[index - 2]
+                if previous == "?" and (index - 1 in starts or (spaced and first.islower())):
                     continue  # "? radiculopathy": a query before its term
                 if previous == "." and index >= 2:
                     before = words[index - 2]

@@ -55,7 +55,8 @@ class Reader:
             yield self.read(text)
 
 
-_CONTROL = {code: " " for code in range(32) if chr(code) not in "\n\r\t"} | {0x7F: " "} | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+_CONTROL = {code: " " for code in range(32) if chr(code) not in "\n\r\t"} | {0x7F: " "}
+_CONTROL |= dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 
 def clean(text: str) -> str:

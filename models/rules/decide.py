@@ -120,7 +120,7 @@ def decide(
         if o.code not in recommended and o.code not in blocked and o.probability >= ALTERNATIVE_FLOOR
     ]
     verdict.items += [Item(o, "blocked", blocked[o.code]) for o in ranked if o.code in blocked]
-    verdict.sequence = sequence
+    verdict.sequence = list(sequence)
     _add_external(verdict, reading, encounter, edition, vocabulary, wanted=note.external_causes)
     verdict.notices = [
         *_notices(sequence, problems, reading, edition, phase_reason),

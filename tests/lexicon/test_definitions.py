@@ -65,7 +65,9 @@ def test_values_are_those_of_the_program() -> None:
     assert values_of("assertion") == set(ASSERTIONS)
     assert values_of("side") == set(SIDES)
     assert values_of("section") == {row["section"] for row in read_table("sections_defaults.tsv")} - {"whole"}
-    assert values_of("phase") | values_of("acuity") | values_of("dominance") == {row["value"] for row in read_table("phases.tsv")} - {"planned"}
+    assert values_of("phase") | values_of("acuity") | values_of("dominance") == {
+        row["value"] for row in read_table("phases.tsv")
+    } - {"planned"}
 
 
 def test_every_value_has_an_example() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
@@ -49,7 +50,7 @@ def test_component_is_registered_and_declares_what_it_reads_and_assigns(name: st
 
 
 def test_no_component_requires_what_none_before_it_assigns() -> None:
-    analysis = build_pipeline().analyze_pipes()
+    analysis: Any = build_pipeline().analyze_pipes()
     assert analysis["problems"] == {name: [] for name in COMPONENTS}
     assert analysis["attrs"]["doc.spans"]["assigns"] == ["theracode_findings"]
 
@@ -66,12 +67,14 @@ def test_findings_stand_in_a_span_group(reader: Reader) -> None:
 @pytest.mark.parametrize("name", COMPONENTS)
 @pytest.mark.parametrize("how", ["disk", "bytes"])
 def test_component_reads_the_same_after_a_round_trip(name: str, how: str, reader: Reader, tmp_path: Path) -> None:
-    saved, nlp = reader.nlp.get_pipe(name), build_pipeline()
+    nlp = build_pipeline()
+    saved: Any = reader.nlp.get_pipe(name)
+    loaded: Any = nlp.get_pipe(name)
     if how == "disk":
         saved.to_disk(tmp_path / name)
-        nlp.get_pipe(name).from_disk(tmp_path / name)
+        loaded.from_disk(tmp_path / name)
     else:
-        nlp.get_pipe(name).from_bytes(saved.to_bytes())
+        loaded.from_bytes(saved.to_bytes())
     assert reading_of(nlp(NOTE)) == reader.read(NOTE)
 
 

@@ -84,9 +84,18 @@ SENTENCES = [
     ("1) Knee pain\n2) Hip pain", ["1) Knee pain", "2) Hip pain"]),
     ("Any pain? Yes, in the knee.", ["Any pain?", "Yes, in the knee."]),
     ("Imp: ? radiculopathy", ["Imp:", "? radiculopathy"]),
-    ("Pt reports pain in the knee when he walks\ndown the stairs of his house", ["Pt reports pain in the knee when he walks\ndown the stairs of his house"]),
-    ("Pt reports pain in the knee, hip and\nankle for two weeks.", ["Pt reports pain in the knee, hip and\nankle for two weeks."]),
-    ("Pt reports pain in the knee when he walks.\nDenies falls.", ["Pt reports pain in the knee when he walks.", "Denies falls."]),
+    (
+        "Pt reports pain in the knee when he walks\ndown the stairs of his house",
+        ["Pt reports pain in the knee when he walks\ndown the stairs of his house"],
+    ),
+    (
+        "Pt reports pain in the knee, hip and\nankle for two weeks.",
+        ["Pt reports pain in the knee, hip and\nankle for two weeks."],
+    ),
+    (
+        "Pt reports pain in the knee when he walks.\nDenies falls.",
+        ["Pt reports pain in the knee when he walks.", "Denies falls."],
+    ),
     ("", []),
     (" \n\t", []),
 ]
@@ -137,7 +146,9 @@ def test_sections_and_sentences_cover_every_token_once(text: str, reader: Reader
     found = draft(reader, text)
     count = len(found.words)
     assert [i for start, end in found.sentences for i in range(start, end)] == list(range(count))
-    assert [found.sentences[number][0] <= i < found.sentences[number][1] for i, number in enumerate(found.sentence_of)] == [True] * count
+    assert [found.sentences[number][0] <= i < found.sentences[number][1] for i, number in enumerate(found.sentence_of)] == [
+        True
+    ] * count
     assert len(found.section_of) == len(found.heading) == count
 
 
@@ -156,7 +167,10 @@ def test_list_of_negatives_is_one_list(reader: Reader) -> None:
         ("Pt denies:\n- numbness\n\n- dizziness", {"numbness": "negated", "dizziness": "present"}),
         ("R/o:\n1. dizziness\n2. numbness", {"numbness": "uncertain", "dizziness": "uncertain"}),
         ("Goals:\n1. decrease dizziness", {"dizziness": "hypothetical"}),
-        ("PMH: stroke, dizziness\nCC: numbness", {"stroke_unspecified": "historical", "dizziness": "historical", "numbness": "present"}),
+        (
+            "PMH: stroke, dizziness\nCC: numbness",
+            {"stroke_unspecified": "historical", "dizziness": "historical", "numbness": "present"},
+        ),
         ("FHx: dizziness\nS: numbness", {"dizziness": "family", "numbness": "present"}),
     ],
 )

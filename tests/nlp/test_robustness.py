@@ -111,7 +111,11 @@ def test_any_text_is_read(text: str) -> None:
     check(text, READER.read(text))
 
 
-@given(st.lists(st.sampled_from([*NOTE.split(), "\n", "\n\n", ":", "-", "(R)", "L", "B/L", "no", "denies", "?", ";", "\x00"]), max_size=60))
+@given(
+    st.lists(
+        st.sampled_from([*NOTE.split(), "\n", "\n\n", ":", "-", "(R)", "L", "B/L", "no", "denies", "?", ";", "\x00"]), max_size=60
+    )
+)
 @settings(max_examples=150, deadline=None)
 def test_any_shuffle_of_clinical_words_is_read(words: list[str]) -> None:
     check(" ".join(words), READER.read(" ".join(words)))

@@ -1,4 +1,4 @@
-"""Expectations written inside the sentence: ``Pain in the <f side=left>left knee</f>``; one case for each line of sentences.txt."""
+"""Expectations written inside the sentence: ``Pain in the <f side=left>left knee</f>``; one case for each line."""
 
 from __future__ import annotations
 
@@ -77,7 +77,11 @@ KNOWN = known_failures()
 @pytest.mark.parametrize(
     "marked",
     [
-        pytest.param(marked, id=f"{group}-{number}", marks=[pytest.mark.xfail(reason=KNOWN[marked], strict=True)] if marked in KNOWN else [])
+        pytest.param(
+            marked,
+            id=f"{group}-{number}",
+            marks=[pytest.mark.xfail(reason=KNOWN[marked], strict=True)] if marked in KNOWN else [],
+        )
         for number, (group, marked) in enumerate(CASES, start=1)
     ],
 )

@@ -1,0 +1,227 @@
+"""Training of the ranker from the corpora of this repository: same corpus, same bytes.
+
+The train split teaches, the dev split chooses the threshold of the recommended set, the test split is not touched. An
+accepted code is a positive, an optional one a weak positive (it is right, but nobody must report it), every other
+proposed code a negative.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import average_precision_score, log_loss
+from sklearn.model_selection import GroupKFold
+
+from corpora.loaders import load_corpus
+from corpora.metrics import score_note, value_of
+from corpora.schema import GoldNote, corpus_digest
+from models.coder import Coder
+from models.options import FEATURE_NAMES
+from models.ranker import CARD_FILE, MODEL_FILE, CodeRanker, Ranker, matrix, save_ranker
+
+OPTIONAL_WEIGHT = 0.3
+SEED = 0
+THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(11))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Options of many notes as training data.
+
+    Attributes
+    ----------
+    features : ndarray of shape (n_options, n_features)
+    report, lead : ndarray of shape (n_options,)
+        1 where the code is accepted or optional; 1 where it may be first-listed.
+    weight : ndarray of shape (n_options,)
+    note : ndarray of shape (n_options,)
+        Number of the note, for grouped cross-validation.
+    first : ndarray of shape (n_options,)
+        Whether the option is the best of its problem and may be recommended.
+    required : int
+        Required groups of all notes.
+    """
+
+    features: NDArray[np.float64]
+    report: NDArray[np.int64]
+    lead: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    note: NDArray[np.int64]
+    first: NDArray[np.bool_]
+    required: int
+
+
+def gather(notes: Iterable[GoldNote], coder: Coder) -> Table:
+    """The options that ``coder`` proposes for notes, with what their gold codes say."""
+    rows, report, lead, weight, numbers, first = [], [], [], [], [], []
+    required = 0
+    for number, gold in enumerate(notes):
+        accepted = {code for group in gold.required for code in group.accept}
+        optional = {item.code for item in gold.optional}
+        required += len(gold.required)
+        for option in coder.options_for(gold.to_note()):
+            only_optional = option.code in optional and option.code not in accepted
+            rows.append(matrix([option])[0])
+            report.append(int(option.code in accepted or only_optional))
+            lead.append(int(option.code in gold.primary))
+            weight.append(OPTIONAL_WEIGHT if only_optional else 1.0)
+            numbers.append(number)
+            first.append(option.place == 0 and not (option.problem is not None and option.problem.replaced_by))
+    return Table(
+        np.array(rows), np.array(report), np.array(lead), np.array(weight), np.array(numbers), np.array(first), required
+    )
+
+
+def fit(table: Table, *, C: float = 0.1) -> tuple[CodeRanker, CodeRanker]:  # noqa: N803 - the name scikit-learn uses
+    """Both heads, fitted on a table."""
+    report = CodeRanker(C=C).fit(table.features, table.report, sample_weight=table.weight)
+    lead = CodeRanker(C=C).fit(table.features, table.lead)
+    return report, lead
+
+
+def choose_threshold(report: CodeRanker, lead: CodeRanker, notes: Sequence[GoldNote], coder: Coder) -> tuple[float, dict[str, float]]:
+    """The threshold with the best F1 of the recommended set on ``notes``, and F1 for every threshold tried."""
+    scores = {}
+    for threshold in THRESHOLDS:
+        coder.ranker = Ranker(report, lead, threshold)
+        scored = [score_note(gold, coder.suggest(gold.to_note())) for gold in notes]
+        scores[f"{threshold:.2f}"] = round(float(value_of(scored, "f1") or 0.0), 4)
+    best = max(THRESHOLDS, key=lambda t: (scores[f"{t:.2f}"], t))
+    return best, scores
+
+
+def compare(table: Table, *, folds: int = 5) -> dict[str, dict[str, float]]:
+    """Cross-validated comparison of rankers on one table, grouped by note.
+
+    Returns
+    -------
+    dict
+        For each ranker average precision, log loss and approximate F1 of the recommended set (before the rules).
+    """
+    makers: dict[str, Any] = {
+        "logistic regression (shipped)": lambda: CodeRanker(),
+        "gradient boosting": lambda: HistGradientBoostingClassifier(
+            max_iter=150, learning_rate=0.05, max_leaf_nodes=10, min_samples_leaf=15, l2_regularization=2.0, random_state=SEED
+        ),
+        "pairwise (logistic on differences)": lambda: PairwiseRanker(),
+    }
+    return {name: _cross_validate(make, table, folds) for name, make in makers.items()}
+
+
+class PairwiseRanker:
+    """Logistic regression on feature differences of right and wrong options of the same note."""
+
+    def fit(self, X: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[np.int64]) -> PairwiseRanker:  # noqa: N803
+        """Fit on all pairs within a note, then map scores to probabilities with a second logistic regression."""
+        scale = X.std(axis=0)
+        self._scale = np.where(scale == 0, 1.0, scale)
+        self._mean = X.mean(axis=0)
+        Z = (X - self._mean) / self._scale  # noqa: N806
+        differences = []
+        for group in np.unique(groups):
+            right, wrong = Z[(groups == group) & (y == 1)], Z[(groups == group) & (y == 0)]
+            differences += [a - b for a in right for b in wrong]
+        D = np.array(differences)  # noqa: N806
+        signs = np.where(np.arange(len(D)) % 2 == 0, 1, -1)
+        pair = CodeRanker().fit(D * signs[:, None], (signs > 0).astype(int))
+        self._weights = pair.coef_ / pair.scale_
+        score = (Z @ self._weights)[:, None]
+        self._map = CodeRanker(C=10.0).fit(score, y)
+        return self
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803
+        """Probabilities of both classes, shape (n_samples, 2)."""
+        score = (((X - self._mean) / self._scale) @ self._weights)[:, None]
+        return self._map.predict_proba(score)
+
+
+def _cross_validate(make: Any, table: Table, folds: int) -> dict[str, float]:
+    probability = np.zeros(len(table.report))
+    clear = table.weight == 1.0
+    for train, test in GroupKFold(folds).split(table.features, table.report, table.note):
+        known = train[clear[train]]
+        model = make()
+        if isinstance(model, PairwiseRanker):
+            model.fit(table.features[known], table.report[known], table.note[known])
+        else:
+            model.fit(table.features[known], table.report[known])
+        probability[test] = model.predict_proba(table.features[test])[:, 1]
+    best = 0.0
+    for threshold in THRESHOLDS:
+        chosen = (probability >= threshold) & table.first & clear
+        right = int((table.report[chosen] == 1).sum())
+        wrong = int((table.report[chosen] == 0).sum())
+        best = max(best, 2 * right / max(1, 2 * right + wrong + table.required - right))
+    truth, guess = table.report[clear], np.clip(probability[clear], 1e-6, 1 - 1e-6)
+    return {
+        "average_precision": round(float(average_precision_score(truth, guess)), 4),
+        "log_loss": round(float(log_loss(truth, guess)), 4),
+        "f1_before_rules": round(best, 4),
+    }
+
+
+def learning_curve(notes: Sequence[GoldNote], table: Table, held_out: Table) -> dict[str, float]:
+    """Average precision on ``held_out`` when only the first share of the notes teaches."""
+    curve = {}
+    clear = held_out.weight == 1.0
+    for share in (0.25, 0.5, 0.75, 1.0):
+        known = table.note < round(share * len(notes))
+        report = CodeRanker().fit(table.features[known], table.report[known], sample_weight=table.weight[known])
+        guess = report.predict_proba(held_out.features[clear])[:, 1]
+        curve[f"{round(share * len(notes))} notes"] = round(float(average_precision_score(held_out.report[clear], guess)), 4)
+    return curve
+
+
+def train(*, extra: Sequence[Path] = (), model: Path = MODEL_FILE, card: Path = CARD_FILE) -> dict[str, Any]:
+    """Fit the ranker, write it and its card, and return the card.
+
+    Parameters
+    ----------
+    extra : sequence of Path
+        Further gold notes (for example decisions exported from the review page) that teach beside the train split.
+    model, card : Path
+        Where to write.
+
+    Raises
+    ------
+    InputError
+        If a corpus cannot be read.
+    """
+    coder = Coder()
+    notes = [*load_corpus("therapy:train").notes, *(note for path in extra for note in load_corpus(path).notes)]
+    dev = list(load_corpus("therapy:dev").notes)
+    table, held_out = gather(notes, coder), gather(dev, coder)
+    report, lead = fit(table)
+    threshold, by_threshold = choose_threshold(report, lead, dev, coder)
+    save_ranker(Ranker(report, lead, threshold), model)
+    weights = sorted(zip(FEATURE_NAMES, report.coef_, strict=True), key=lambda item: -abs(item[1]))
+    content = {
+        "model": "logistic regression on named features, two heads (report, lead)",
+        "edition": "codes of the edition in force on each note's date of service",
+        "corpus": {
+            "train_notes": len(notes),
+            "train_sha256": corpus_digest(notes),
+            "dev_notes": len(dev),
+            "dev_sha256": corpus_digest(dev),
+        },
+        "options": {"train": len(table.report), "dev": len(held_out.report), "optional_weight": OPTIONAL_WEIGHT},
+        "threshold": threshold,
+        "f1_on_dev_by_threshold": by_threshold,
+        "cross_validation_on_train": compare(table),
+        "learning_curve_on_dev": learning_curve(notes, table, held_out),
+        "features": {name: round(float(weight), 3) for name, weight in weights},
+        "limits": [
+            "The notes were written for this project and coded twice without certified coders; no patient data.",
+            "Probabilities are calibrated on outpatient therapy notes; on other kinds of notes they are rougher.",
+            "The model ranks what reading found; a condition that is not read has no probability.",
+        ],
+    }
+    card.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return content
