@@ -7,6 +7,7 @@ from dataclasses import replace
 from lexicon.tables import read_table
 from lexicon.vocabulary import Vocabulary
 from models.problems import Problem
+from nlp.finding import Finding, Reading
 
 # Stroke concepts and the I69 subcategory of their sequelae. Stroke NOS goes to I69.3 (inclusion "Sequelae of stroke NOS").
 STROKE_SUBCATEGORY = {
@@ -18,6 +19,8 @@ STROKE_SUBCATEGORY = {
     "history_of_stroke": "I69.3",
     "stroke_sequela_unspecified": "I69.3",
 }
+UNNAMED_INJURY = "injury_unspecified"
+_CONDITIONS = frozenset({"diagnosis", "symptom", "injury", "aftercare"})
 ORTHOPEDIC_AFTERCARE = "aftercare_orthopedic_other"
 _PAST_SECTIONS = frozenset({"past_history", "surgical_history", "social_history", "medications", "prior_level", "allergies"})
 
@@ -31,10 +34,26 @@ class Deriver:
         for row in read_table("stroke_sequelae.tsv"):
             self._sequelae.setdefault(row["concept"], []).append(row["suffix"])
 
-    def derive(self, problems: list[Problem], encounter: str) -> list[Problem]:
+    def derive(self, problems: list[Problem], encounter: str, reading: Reading | None = None) -> list[Problem]:
         """Apply all derivations, in a fixed order."""
         problems = self._stroke(problems, encounter)
-        return self._aftercare(problems)
+        problems = self._aftercare(problems)
+        return self._unnamed_injury(problems, reading) if reading is not None else problems
+
+    # ---------------------------------------------------------------- an accident without a named injury
+
+    def _unnamed_injury(self, problems: list[Problem], reading: Reading) -> list[Problem]:
+        """A note that tells an accident and nothing else is about an injury of unspecified kind (T14.90)."""
+        if UNNAMED_INJURY not in self.vocabulary.concepts:
+            return problems
+        if any(p.assertion == "present" and p.kind in _CONDITIONS and not p.replaced_by for p in problems):
+            return problems
+        for mention in reading.causes:
+            codes = self.vocabulary.causes[mention.cause][1]
+            if mention.kind == "mechanism" and mention.assertion == "present" and codes and codes[0][0] in "VW":
+                finding = Finding(UNNAMED_INJURY, "injury", mention.start, mention.end, mention.text, weight=0.8, section="whole")
+                return [*problems, Problem(UNNAMED_INJURY, "injury", mentions=[finding], cause=mention.cause, derived=mention.cause)]
+        return problems
 
     # ---------------------------------------------------------------- stroke (I.C.9.d)
 

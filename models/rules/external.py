@@ -157,8 +157,8 @@ def external_causes(
     if encounter == "initial" and letter == "A":
         kinds: tuple[Kind, ...] = ("place", "activity", "status")
         for kind in kinds:
-            if kind == "status" and not any(c.kind in {"mechanism", "activity"} for c in result):
-                continue  # no status code without a cause or an activity (I.C.20.k)
+            if kind == "status" and not result:
+                continue  # a status stands beside another external cause code (I.C.20.k)
             mentions = _specific([m for m in stated if m.kind == kind], table)
             found = (_cause(m, kind, letter, names, edition, vocabulary, table) for m in mentions)
             chosen = next((cause for cause in found if cause is not None), None)

@@ -264,7 +264,7 @@ def _review(store: Store, who: str, batch: int | None, turn: Turn) -> None:
             "Show", list(SHOWS), format_func=SHOWS.__getitem__, required=True, key="review_show", label_visibility="collapsed"
         )
     right.progress(finished / len(whole), text=f"{finished} of {len(whole)} notes signed off")
-    items = repo.queue(store, turn=turn, who=who, batch=batch, show=show or "all")
+    items = repo.shown(whole, show or "all")
     if not items:
         st.success("No note is left here.", icon=":material/done_all:")
         return

@@ -123,6 +123,12 @@ def _postgresql(url: URL) -> Engine:
         raise StoreError("PostgreSQL needs a driver; install it with: pip install 'theracode[postgres]'") from None
 
 
+def _short(path: Path) -> str:
+    """A path as people write it, from ``~`` where it is in the home folder."""
+    home = Path.home()
+    return str("~" / path.relative_to(home)) if path.is_relative_to(home) else str(path)
+
+
 def open_store(url: URL | None = None) -> Store:
     """Open the store and bring its tables to the newest form.
 
@@ -149,5 +155,5 @@ def open_store(url: URL | None = None) -> Store:
         engine.dispose()
         kind = type(error.orig or error).__name__
         raise StoreError(f"the review store {url.render_as_string(hide_password=True)} cannot be opened ({kind})") from None
-    place = str(url.database) if sqlite else f"{url.host or 'PostgreSQL'}, database {url.database}"
+    place = _short(Path(str(url.database))) if sqlite else f"{url.host or 'PostgreSQL'}, database {url.database}"
     return Store(engine, place)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
@@ -281,18 +281,31 @@ def batches(store: Store) -> list[Batch]:
         return [Batch(*row) for row in rows]
 
 
-def _readings(session: Session, batch: int | None) -> dict[int, dict[Turn, ReviewRow]]:
+class _Standing(NamedTuple):
+    """Where one turn of a note stands, without its decisions."""
+
+    note: int
+    turn: Turn
+    version: int
+    signed: bool
+    coder: str
+    codes: list[str]
+
+
+def _readings(session: Session, batch: int | None) -> dict[int, dict[Turn, _Standing]]:
     """The three readings of every note, by note in the order of import."""
-    query = select(ReviewRow).join(NoteRow, NoteRow.id == ReviewRow.note_id).order_by(ReviewRow.note_id)
+    row = ReviewRow
+    query = select(row.note_id, row.turn, row.version, row.signed, row.coder, row.codes).order_by(row.note_id)
     if batch is not None:
-        query = query.where(NoteRow.batch_id == batch)
-    found: dict[int, dict[Turn, ReviewRow]] = {}
-    for review in session.scalars(query):
-        found.setdefault(review.note_id, {})[review.turn] = review
+        query = query.join(NoteRow, NoteRow.id == row.note_id).where(NoteRow.batch_id == batch)
+    found: dict[int, dict[Turn, _Standing]] = {}
+    for values in session.execute(query):
+        standing = _Standing(*values)
+        found.setdefault(standing.note, {})[standing.turn] = standing
     return found
 
 
-def _disputed(turns: Mapping[Turn, ReviewRow]) -> bool:
+def _disputed(turns: Mapping[Turn, _Standing]) -> bool:
     first, second, final = (turns[turn] for turn in TURNS)
     return first.signed and second.signed and not final.signed and set(first.codes) != set(second.codes)
 
@@ -303,6 +316,18 @@ _SHOWN: dict[Show, Callable[[QueueItem], bool]] = {
     "low": lambda item: item.lowest < LOW,
     "conflicts": lambda item: item.blocked > 0 or item.disputed,
 }
+
+
+def shown(items: Iterable[QueueItem], show: Show) -> list[QueueItem]:
+    """The part of a queue that a filter leaves.
+
+    Parameters
+    ----------
+    show : str
+        ``unreviewed`` (not signed off), ``low`` (a recommended code below ``LOW``, or none), ``conflicts`` (an
+        Excludes1 note blocks a code, or two coders disagree), or ``all``.
+    """
+    return [item for item in items if _SHOWN[show](item)]
 
 
 def queue(store: Store, *, turn: Turn = "first", who: str = "", batch: int | None = None, show: Show = "all") -> list[QueueItem]:
@@ -317,8 +342,7 @@ def queue(store: Store, *, turn: Turn = "first", who: str = "", batch: int | Non
     batch : int, optional
         Only this batch.
     show : str
-        ``unreviewed`` (not signed off), ``low`` (a recommended code below ``LOW``, or none), ``conflicts`` (an
-        Excludes1 note blocks a code, or two coders disagree), or ``all``.
+        A filter of :func:`shown`.
     """
     query = (
         select(NoteRow.id, NoteRow.name, BatchRow.name, CodingRow.lowest, CodingRow.blocked)
@@ -341,10 +365,8 @@ def queue(store: Store, *, turn: Turn = "first", who: str = "", batch: int | Non
             if turn == "final" and not (disputed or mine.signed):
                 continue
             state: Literal["new", "begun", "signed"] = "signed" if mine.signed else "begun" if mine.version else "new"
-            item = QueueItem(note_id, name, batch_name, state, mine.coder, lowest, blocked, disputed)
-            if _SHOWN[show](item):
-                items.append(item)
-    return items
+            items.append(QueueItem(note_id, name, batch_name, state, mine.coder, lowest, blocked, disputed))
+    return shown(items, show)
 
 
 def next_note(items: Sequence[QueueItem], after: int | None = None) -> int | None:
