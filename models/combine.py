@@ -40,6 +40,9 @@ def load_combinations(vocabulary: Vocabulary) -> list[Combination]:
     return rows
 
 
+ROUNDS = 3
+
+
 class Combiner:
     """Applies the combination table to the present problems of a note."""
 
@@ -54,7 +57,15 @@ class Combiner:
 
         Only present problems combine. A part at another body region does not (a cervical disc and lumbar radiculopathy).
         """
-        present = [p for p in problems if p.assertion == "present"]
+        for _ in range(ROUNDS):  # a combined problem may be part of a further combination (I11 + CKD -> I13)
+            count = len(problems)
+            problems = self._once(problems)
+            if len(problems) == count:
+                break
+        return problems
+
+    def _once(self, problems: list[Problem]) -> list[Problem]:
+        present = [p for p in problems if p.assertion == "present" and not p.replaced_by]
         added: list[Problem] = []
         replaced: set[int] = set()
         for first in present:
@@ -68,7 +79,14 @@ class Combiner:
                         continue
                     if not self._same_region(first, second):
                         continue
-                    if any(p.concept == combination.gives and p.sites == first.sites for p in added):
+                    if combination.gives in {first.concept, second.concept}:  # the specific one stays, the other goes
+                        keeps = first if combination.gives == first.concept else second
+                        goes = second if keeps is first else first
+                        if goes.concept in combination.drops:
+                            replaced.add(id(goes))
+                        continue
+                    if any(p.concept == combination.gives for p in [*added, *present]):
+                        replaced.update(id(part) for part in (first, second) if part.concept in combination.drops)
                         continue
                     concept = self.vocabulary.concepts[combination.gives]
                     sites = (concept.site,) if concept.site else self._joined_sites(first, second)

@@ -9,6 +9,7 @@ from lexicon.vocabulary import Vocabulary
 from models.coding import Note, RuleVerdict, Status
 from models.options import Option
 from models.problems import Problem
+from models.rules.adverse import adverse_effects
 from models.rules.catalog import Ruling, rule
 from models.rules.chronicity import coded_of, rulings
 from models.rules.excludes import conflicts, contradiction, excluding_note, keeper
@@ -121,6 +122,7 @@ def decide(
     ]
     verdict.items += [Item(o, "blocked", blocked[o.code]) for o in ranked if o.code in blocked]
     verdict.sequence = list(sequence)
+    _add_adverse(verdict, reading, encounter, edition, vocabulary)
     _add_external(verdict, reading, encounter, edition, vocabulary, wanted=note.external_causes)
     verdict.notices = [
         *_notices(sequence, problems, reading, edition, phase_reason),
@@ -151,6 +153,19 @@ def _apply(
         blocked[ruling.code] = ruling.verdict()
         kept = [o for o in kept if o.code != ruling.code]
     return kept, remarks
+
+
+def _add_adverse(verdict: Verdict, reading: Reading, encounter: str, edition: Edition, vocabulary: Vocabulary) -> None:
+    """The drug behind a drug-induced disease, right after the recommended codes (use additional code)."""
+    for effect in adverse_effects(reading, verdict.sequence, encounter, edition, vocabulary):
+        if effect.code in verdict.sequence:
+            continue
+        option = Option(effect.code, edition.stem(effect.code), edition.title(effect.code), None, 0, "adverse effect")
+        option.probability = EXTERNAL_PROBABILITY
+        option.evidence = [(effect.mention.start, effect.mention.end)]
+        option.reasons = [f"use additional code at {effect.note.stands_at}: {effect.note.text}"]
+        verdict.items.insert(len(verdict.sequence), Item(option, "recommended"))
+        verdict.sequence.append(effect.code)
 
 
 def _add_external(
