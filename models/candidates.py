@@ -12,6 +12,7 @@ from models.problems import Problem
 from models.specificity import Fit, fit
 
 PER_PROBLEM = 4
+UNNAMED_INJURY = "injury_unspecified"
 _CHRONIC = frozenset({"old", "chronic", "nontraumatic"})
 SOFT_PLACES = 4  # a concept whose codes lie at no more places than this is told apart by other things than the site
 WIDE_STEM = 400  # stems with more leaves are searched by site only
@@ -66,6 +67,8 @@ class CandidateFinder:
 
     def _fits(self, problem: Problem, handedness: str) -> list[Fit]:
         concept = self.vocabulary.concepts[problem.concept]
+        if self._needs_place(problem):
+            return []
         rows: dict[str, tuple[int, str, CodeFacets]] = {}
         stems = problem.stems or concept.codes
         soft = self._is_soft(stems)
@@ -114,6 +117,13 @@ class CandidateFinder:
             return -1.0
         kind = self.vocabulary.causes.get(problem.cause, ("", ()))[0]
         return 1.0 if kind == "mechanism" or problem.acuity == "acute" or "traumatic" in problem.qualifiers else 0.0
+
+    def _needs_place(self, problem: Problem) -> bool:
+        """A strain, a tear or a fracture without any place has no code that could be defended."""
+        concept = self.vocabulary.concepts[problem.concept]
+        if problem.sites or concept.kind != "injury" or problem.stems or concept.id == UNNAMED_INJURY:
+            return False
+        return len({code[:2] for code in concept.codes if code[0] == "S"}) > 2
 
     def _is_soft(self, stems: tuple[str, ...]) -> bool:
         """Whether the stems lie at so few places that the site hardly tells their codes apart."""

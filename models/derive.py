@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from lexicon.tables import read_table
 from lexicon.vocabulary import Vocabulary
+from models.candidates import UNNAMED_INJURY
 from models.problems import Problem
 from nlp.finding import Finding, Reading
 
@@ -19,8 +20,8 @@ STROKE_SUBCATEGORY = {
     "history_of_stroke": "I69.3",
     "stroke_sequela_unspecified": "I69.3",
 }
-UNNAMED_INJURY = "injury_unspecified"
 _CONDITIONS = frozenset({"diagnosis", "symptom", "injury", "aftercare"})
+TRAUMATIC_BLEEDING = {"stroke_subarachnoid": ("S06.6X",), "subdural_hematoma": ("S06.5X",), "stroke_hemorrhage": ("S06.3",)}
 ORTHOPEDIC_AFTERCARE = "aftercare_orthopedic_other"
 _PAST_SECTIONS = frozenset({"past_history", "surgical_history", "social_history", "medications", "prior_level", "allergies"})
 
@@ -58,7 +59,10 @@ class Deriver:
     # ---------------------------------------------------------------- stroke (I.C.9.d)
 
     def _stroke(self, problems: list[Problem], encounter: str) -> list[Problem]:
-        strokes = [p for p in problems if p.concept in STROKE_SUBCATEGORY and p.assertion in {"present", "historical"}]
+        problems = self._traumatic_bleeding(problems)
+        strokes = [
+            p for p in problems if p.concept in STROKE_SUBCATEGORY and p.assertion in {"present", "historical"} and not p.stems
+        ]
         if not strokes or encounter == "initial":
             return problems
         strokes.sort(key=lambda p: (p.concept in {"stroke_unspecified", "history_of_stroke", "stroke_sequela_unspecified"}, -p.weight))
@@ -98,6 +102,26 @@ class Deriver:
             else:
                 result.append(replace(stroke, stems=(f"{subcategory}98", f"{subcategory}0"), derived="stroke in rehabilitation"))
         return result
+
+    def _traumatic_bleeding(self, problems: list[Problem]) -> list[Problem]:
+        """Bleeding in the head beside a head injury is traumatic: S06, not a stroke (Excludes1 at I60-I69)."""
+        injured = any(
+            p.kind == "injury" and p.assertion == "present" and any(c.startswith(("S02", "S06")) for c in self._lead_codes(p))
+            for p in problems
+        )
+        if not injured:
+            return problems
+        return [
+            replace(p, stems=TRAUMATIC_BLEEDING[p.concept], kind="injury", derived="head injury")
+            if p.concept in TRAUMATIC_BLEEDING and p.assertion == "present"
+            else p
+            for p in problems
+        ]
+
+    def _lead_codes(self, problem: Problem) -> tuple[str, ...]:
+        codes = self.vocabulary.concepts[problem.concept].codes
+        at_head = any("head" in self.vocabulary.lineage(site) for site in problem.sites)
+        return codes if at_head else codes[:1]
 
     # ---------------------------------------------------------------- aftercare (I.C.21.c.7, II.K)
 
@@ -151,7 +175,7 @@ class Deriver:
             and "Z47.89" in self.vocabulary.concepts[procedure.concept].codes
             and ORTHOPEDIC_AFTERCARE in self.vocabulary.concepts
             and any(m.section not in _PAST_SECTIONS for m in procedure.mentions)
-            and not any(self._related(i, procedure) for i in injuries)
+            and not injuries
         )
 
     def _related(self, first: Problem, second: Problem) -> bool:

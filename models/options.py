@@ -85,7 +85,7 @@ class Proposer:
                     continue
                 option.features = _features(option, candidate.fit, candidate.margin, problem, context, self.vocabulary)
                 known = found.get(option.code)
-                if known is None or (option.place, -option.features["fit"]) < (known.place, -known.features["fit"]):
+                if known is None or _standing(option) < _standing(known):
                     if known is not None:
                         option.evidence = list(dict.fromkeys([*option.evidence, *known.evidence]))
                     found[option.code] = option
@@ -170,6 +170,11 @@ class Proposer:
                 option.features["source_text"] = 0.0
                 option.features["source_written"] = 1.0
                 found[stem] = option
+
+
+def _standing(option: Option) -> tuple[float, int, float]:
+    """Which of two options with the same code stays: one whose problem still stands, then the better fit."""
+    return (option.features["replaced"], option.place, -option.features["fit"])
 
 
 class _NoteContext:
@@ -267,6 +272,7 @@ def _features(
         features[name] = float(bool(sections & members))
     features["only_objective"] = float(sections <= _SECTIONS["in_objective"])
     features["only_past"] = float(sections <= _SECTIONS["in_past"])
+    features["only_ros"] = float(sections <= {"review_of_systems"})
     features["only_plan"] = float(sections <= _SECTIONS["in_plan"])
     return features
 
@@ -281,7 +287,7 @@ FEATURE_NAMES: tuple[str, ...] = tuple(
             "unsupported", "first_place", "place", "margin", "weight", "mentions", "negated", "uncertain", "position",
             "site_known", "site_stated", "side_stated", "side_known", "corrected", "past", "derived", "replaced", "problems",
             "diagnoses", "order", "initial", "acuity", "cause_known", "medical", "text_score", "written", "source_text",
-            "source_written", "operated", "specific", "explained", "covered", "only_objective", "only_past", "only_plan",
+            "source_written", "operated", "specific", "explained", "covered", "only_objective", "only_past", "only_plan", "only_ros",
         }
     )
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from lexicon.codes.edition import Edition
@@ -103,6 +104,7 @@ def decide(
         and (o.code[0] not in "VWXY" or note.external_causes)
     ]
     chosen = _one_code_per_text(chosen)
+    chosen = _most_specific(chosen, blocked)
     chosen = _drop_integral(chosen, blocked, vocabulary)
     coded = [coded_of(o, encounter=encounter, vocabulary=vocabulary) for o in chosen]
     chosen, remarks = _apply(rulings(coded, edition, vocabulary), chosen, blocked, ranked)
@@ -196,6 +198,38 @@ def _one_code_per_text(chosen: list[Option]) -> list[Option]:
             continue
         kept.append(option)
     return kept
+
+
+def _most_specific(chosen: list[Option], blocked: dict[str, RuleVerdict]) -> list[Option]:
+    """Of codes of one subcategory for one place the specific one stays; an unnamed injury goes beside a named one."""
+    known = rule("most-specific")
+    named = any(o.code[0] == "S" and not _UNNAMED.match(o.code) for o in chosen)
+    kept: list[Option] = []
+    for option in sorted(chosen, key=lambda o: (_vague(o), -o.probability, o.code)):
+        better = next((o for o in kept if o.code[:5] == option.code[:5] and _same_place(o, option)), None)
+        if better is None and named and _UNNAMED.match(option.code):
+            better = next((o for o in chosen if o.code[0] == "S" and not _UNNAMED.match(o.code)), None)
+        if better is not None and (_vague(option) > _vague(better) or _UNNAMED.match(option.code)):
+            blocked[option.code] = RuleVerdict(id=known.id, text=known.statement, source=known.source, blocked_by=[better.code])
+        else:
+            kept.append(option)
+    return [o for o in chosen if o in kept]
+
+
+_UNNAMED = re.compile(r"T14|T07|S\d9\.9")
+
+
+def _vague(option: Option) -> int:
+    title = option.title.lower()
+    side_open = "side:" in " ".join(option.reasons) and "not stated" in " ".join(option.reasons)
+    return 0 if side_open else int("unspecified" in title or title.endswith("nos")) + int("without mention" in title)
+
+
+def _same_place(first: Option, second: Option) -> bool:
+    if first.problem is None or second.problem is None:
+        return True
+    sides = {first.problem.side, second.problem.side}
+    return not {"right", "left"} <= sides
 
 
 def _drop_integral(chosen: list[Option], blocked: dict[str, RuleVerdict], vocabulary: Vocabulary) -> list[Option]:
