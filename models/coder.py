@@ -156,7 +156,7 @@ class Coder:
         reading = self.reader.read(note.text)
         phase, phase_reason = encounter_of(reading, note.encounter)
         problems = self.combiner.combine(problems_of(reading, self.vocabulary))
-        problems = self.deriver.derive(problems, phase, reading)
+        problems = self.deriver.derive(problems, phase, reading, (note.date_of_service or date.today()).year)
         handedness = note.dominance or reading.dominance
         options = engine.proposer.options(problems, reading, phase, handedness)
         decide.mark_explained(options, self.vocabulary)

@@ -35,10 +35,23 @@ class Deriver:
         for row in read_table("stroke_sequelae.tsv"):
             self._sequelae.setdefault(row["concept"], []).append(row["suffix"])
 
-    def derive(self, problems: list[Problem], encounter: str, reading: Reading | None = None) -> list[Problem]:
-        """Apply all derivations, in a fixed order."""
+    def derive(
+        self, problems: list[Problem], encounter: str, reading: Reading | None = None, year: int | None = None
+    ) -> list[Problem]:
+        """Apply all derivations, in a fixed order.
+
+        Parameters
+        ----------
+        problems : list of Problem
+        encounter : str
+        reading : Reading, optional
+            For accidents without a named injury.
+        year : int, optional
+            Of service: an operation of an earlier year is history.
+        """
         problems = self._stroke(problems, encounter)
-        problems = self._aftercare(problems)
+        problems = self._operated(problems)
+        problems = self._aftercare(problems, year)
         return self._unnamed_injury(problems, reading) if reading is not None else problems
 
     # ---------------------------------------------------------------- an accident without a named injury
@@ -125,7 +138,41 @@ class Deriver:
 
     # ---------------------------------------------------------------- aftercare (I.C.21.c.7, II.K)
 
-    def _aftercare(self, problems: list[Problem]) -> list[Problem]:
+    def _operated(self, problems: list[Problem]) -> list[Problem]:
+        """A disease that is named only together with the operation that treated it is gone (II.K)."""
+        operations = [
+            p
+            for p in problems
+            if p.kind == "procedure"
+            and p.assertion in {"present", "historical"}
+            and any(code.startswith(("Z47", "Z48", "Z98.1")) for code in self.vocabulary.concepts[p.concept].codes[:2])
+        ]
+        if not operations:
+            return problems
+        sentences = {m.sentence: p for p in operations for m in p.mentions}
+        result = []
+        for problem in problems:
+            gone = (
+                problem.kind == "diagnosis"
+                and problem.assertion == "present"
+                and not problem.replaced_by
+                and self.vocabulary.areas.get(problem.concept) in {"spine", "joints", "neuro"}
+                and all(m.sentence in sentences and self._related(problem, sentences[m.sentence]) for m in problem.mentions)
+            )
+            result.append(replace(problem, replaced_by="operated") if gone else problem)
+        return result
+
+    @staticmethod
+    def _is_old(procedure: Problem, year: int | None) -> bool:
+        """Whether the note dates the operation to an earlier year."""
+        if year is None:
+            return False
+        years = [
+            int(word) for m in procedure.mentions for word in m.context if len(word) == 4 and word.isdigit() and word[:2] in {"19", "20"}
+        ]
+        return bool(years) and max(years) < year - 1
+
+    def _aftercare(self, problems: list[Problem], year: int | None) -> list[Problem]:
         """After a joint replacement Z47.1 stands first, unless it was done for an injury; the replaced joint's
         arthritis is gone and no longer coded."""
         result = list(problems)
@@ -134,7 +181,7 @@ class Deriver:
         for procedure in problems:
             if procedure.kind != "procedure" or procedure.assertion not in {"present", "historical"}:
                 continue
-            if self._adds_orthopedic_aftercare(procedure, problems, injuries) and not any(p.concept == ORTHOPEDIC_AFTERCARE for p in result):
+            if self._adds_orthopedic_aftercare(procedure, injuries, year) and not any(p.concept == ORTHOPEDIC_AFTERCARE for p in result):
                 result.append(
                     replace(procedure, concept=ORTHOPEDIC_AFTERCARE, kind="aftercare", sites=(), side="unspecified",
                             assertion="present", derived=f"{procedure.concept} in rehabilitation")
@@ -142,7 +189,7 @@ class Deriver:
             replaced_joint = any(code.startswith("Z96.6") for code in self.vocabulary.concepts[procedure.concept].codes[:1])
             if not replaced_joint:
                 continue
-            treated = any(m.section not in _PAST_SECTIONS for m in procedure.mentions)
+            treated = any(m.section not in _PAST_SECTIONS for m in procedure.mentions) and not self._is_old(procedure, year)
             injured = any(self._related(i, procedure) for i in injuries)
             if treated and not injured and not aftercare_added and "aftercare_joint_replacement" in self.vocabulary.concepts:
                 aftercare_added = True
@@ -168,7 +215,7 @@ class Deriver:
                     result[index] = replace(problem, replaced_by="joint_replaced")
         return result
 
-    def _adds_orthopedic_aftercare(self, procedure: Problem, problems: list[Problem], injuries: list[Problem]) -> bool:
+    def _adds_orthopedic_aftercare(self, procedure: Problem, injuries: list[Problem], year: int | None) -> bool:
         """Aftercare Z47.89 after an operation on bone, joint or disc that was not done for an injury (I.C.21.c.7)."""
         return (
             self.vocabulary.areas.get(procedure.concept) == "procedures"
@@ -176,6 +223,7 @@ class Deriver:
             and ORTHOPEDIC_AFTERCARE in self.vocabulary.concepts
             and any(m.section not in _PAST_SECTIONS for m in procedure.mentions)
             and not injuries
+            and not self._is_old(procedure, year)
         )
 
     def _related(self, first: Problem, second: Problem) -> bool:

@@ -51,6 +51,11 @@ class Assertion(TableComponent):
         )
         if best is None:
             best = next((m for m in above if m.layer == CUE and m.value.category in _PRIORITY and draft.words[m.end] == ":"), None)
+        answer = self._answered(draft, finding.end)
+        if answer:
+            finding.assertion = "negated"
+            finding.cues.append(draft.cue("assertion", "negated", finding.end + 1, finding.end + 2))
+            return
         if best is not None:
             cue: Cue = best.value
             finding.assertion = _VALUE.get(cue.category, cue.category)
@@ -58,6 +63,17 @@ class Assertion(TableComponent):
             return
         default, _ = self.vocabulary.section_defaults.get(draft.section_of[finding.start], ("present", 0.4))
         finding.assertion = default
+
+    @staticmethod
+    def _answered(draft: Draft, end: int) -> bool:
+        """Whether a form answers the finding with no: "Dizziness: no", "Numbness: 0"."""
+        words = draft.words
+        if end + 1 >= len(words) or words[end] != ":" or words[end + 1] not in _NO or draft.breaks[end + 1]:
+            return False
+        after = end + 2
+        if after >= len(words) or draft.breaks[after] or words[after] in {",", ";", ".", "/", "("}:
+            return True
+        return draft.starts[after] - draft.ends[after - 1] >= 2
 
     @staticmethod
     def strongest(
@@ -112,6 +128,7 @@ class Assertion(TableComponent):
 
 
 _DATED_KINDS = frozenset({"diagnosis", "procedure", "status", "aftercare"})
+_NO = frozenset({"no", "none", "n", "neg", "negative", "denies", "deny", "denied", "absent", "nil", "never", "0"})
 _NORMAL_KINDS = frozenset({"symptom", "function", "measure"})
 _NORMAL_STOPS = frozenset({"with", "and", "but", ",", "while", "that"})
 _JOINERS = frozenset({",", "and", "or", "/", "&", "nor"})

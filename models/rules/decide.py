@@ -23,7 +23,7 @@ from nlp.finding import Reading
 
 ALTERNATIVE_FLOOR = 0.02
 EXTERNAL_PROBABILITY = 0.5  # external causes follow from rules, not from the ranker: neither likely nor unlikely
-REPLACED = {"combination": "combination-code", "stroke": "stroke-sequela", "joint_replaced": "condition-gone"}
+REPLACED = {"combination": "combination-code", "stroke": "stroke-sequela", "joint_replaced": "condition-gone", "operated": "condition-gone"}
 
 
 @dataclass(slots=True)

@@ -521,6 +521,8 @@ class FakeCoder:
         """Suggest for one note."""
         if "refuse" in note.text:
             raise InputError("the note is refused")
+        if "crash" in note.text:
+            raise IndexError(note.text)
         return pair(note.id)[1]
 
 
@@ -558,10 +560,18 @@ def test_notes_come_from_every_kind_of_file(tmp_path: Path) -> None:
 def test_uploads_are_coded_stored_and_leave_no_file(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     steps: list[int] = []
-    files = [("../a.txt", b"knee"), ("b.txt", b"refuse"), ("c.txt", b""), ("d.jsonl", b'{"id": "d1", "text": "hip"}')]
+    files = [
+        ("../a.txt", b"knee"),
+        ("b.txt", b"refuse"),
+        ("c.txt", b""),
+        ("e.txt", b"crash"),
+        ("d.jsonl", b'{"id": "d1", "text": "hip"}'),
+    ]
     done = importer.import_uploads(store, files, FakeCoder(), name="up", who="A", progress=steps.append)  # type: ignore[arg-type]
-    assert done.notes == 2 and dict(done.faults) == {"b": "the note is refused", "c": "c.txt is empty"}
-    assert [item.name for item in repo.queue(store)] == ["a", "d1"] and steps == [1, 2, 4]
+    assert done.notes == 2 and dict(done.faults) == {
+        "b": "the note is refused", "c": "c.txt is empty", "e": "unforeseen IndexError while coding",
+    }  # fmt: skip
+    assert [item.name for item in repo.queue(store)] == ["a", "d1"] and steps == [1, 2, 4, 5]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("theracode-")] == []
     with pytest.raises(TheracodeError, match=r"no note could be used; the first fault: c: c\.txt is empty"):
         importer.import_uploads(store, [("c.txt", b"")], FakeCoder(), name="up", who="A")  # type: ignore[arg-type]

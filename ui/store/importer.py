@@ -138,6 +138,8 @@ def import_paths(
             coded.append((item, coder.suggest(item)))
         except TheracodeError as error:
             faults.append((item.id[:40], str(error)))
+        except Exception as error:  # the message of an unforeseen error may hold note text: only its kind is told
+            faults.append((item.id[:40], f"unforeseen {type(error).__name__} while coding"))
         if progress is not None:
             progress(len(coded) + len(faults))
     if not coded and faults:
