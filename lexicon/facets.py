@@ -43,6 +43,8 @@ class CodeFacets:
         Normal forms of the words that no site, side or qualifier explains.
     words : frozenset of str
         All content words of the title.
+    absent : frozenset of str
+        Words that the title rules out ("without dyskinesia").
     """
 
     code: str
@@ -52,6 +54,7 @@ class CodeFacets:
     qualifiers: frozenset[str]
     residual: frozenset[str]
     words: frozenset[str]
+    absent: frozenset[str] = frozenset()
 
 
 class FacetIndex:
@@ -105,7 +108,7 @@ class FacetIndex:
         return [wanted[code] for code in sorted(wanted)]
 
 
-TitleFacets = tuple[tuple[str, ...], str, str, frozenset[str], frozenset[str], frozenset[str]]
+TitleFacets = tuple[tuple[str, ...], str, str, frozenset[str], frozenset[str], frozenset[str], frozenset[str]]
 
 
 def title_facets(title: str, vocabulary: Vocabulary) -> TitleFacets:
@@ -118,7 +121,8 @@ def title_facets(title: str, vocabulary: Vocabulary) -> TitleFacets:
 
 def _facets_of(words: tuple[str, ...], vocabulary: Vocabulary) -> TitleFacets:
     sides = [SIDE_WORDS[word] for word in words if word in SIDE_WORDS]
-    side = sides[0] if len(set(sides)) == 1 else ("bilateral" if len(set(sides)) > 1 else "")
+    single = {side for side in sides if side != "bilateral"}  # "bilateral field defects, right side" is of the right
+    side = single.pop() if len(single) == 1 else "bilateral" if sides else ""
     dominance = ""
     if "dominant" in words:
         position = words.index("dominant")
@@ -144,12 +148,31 @@ def _facets_of(words: tuple[str, ...], vocabulary: Vocabulary) -> TitleFacets:
         if not any(other != site and site in vocabulary.lineage(other) for other in sites)
     ]
     content = frozenset(word for word in words if word not in STOP_WORDS)
+    ruled_out = _ruled_out(bare)
     residual = frozenset(
         word
         for i, word in enumerate(bare)
-        if i not in covered and word not in STOP_WORDS and word not in {"dominant", "non", "nondominant", "affecting"}
+        if i not in covered
+        and i not in ruled_out
+        and word not in STOP_WORDS
+        and word not in {"dominant", "non", "nondominant", "affecting"}
     )
-    return tuple(specific), side, dominance, frozenset(qualifiers), residual, content
+    absent = frozenset(bare[i] for i in ruled_out if i not in covered and bare[i] not in STOP_WORDS and bare[i] != "mention")
+    return tuple(specific), side, dominance, frozenset(qualifiers), residual, content, absent
+
+
+def _ruled_out(words: list[str]) -> set[int]:
+    """Positions of the words that a title rules out: behind "without" up to the next comma or "with"."""
+    positions: set[int] = set()
+    inside = False
+    for index, word in enumerate(words):
+        if word == "without":
+            inside = True
+        elif word in {",", "with", ";", "and"}:
+            inside = False
+        elif inside:
+            positions.add(index)
+    return positions
 
 
 def _compile(edition: Edition, vocabulary: Vocabulary) -> list[CodeFacets]:
@@ -159,12 +182,12 @@ def _compile(edition: Edition, vocabulary: Vocabulary) -> list[CodeFacets]:
     sided = set(flat.values())
     rows = []
     for leaf in leaves:
-        sites, side, dominance, qualifiers, residual, words = _facets_of(titles[leaf], vocabulary)
+        sites, side, dominance, qualifiers, residual, words, absent = _facets_of(titles[leaf], vocabulary)
         if side == "unspecified?":
             side = "unspecified" if _has_sided_twin(flat[leaf], sided) else ""
         if dominance == "" and side == "unspecified" and "hemiplegia" in residual:
             dominance = "unspecified"
-        rows.append(CodeFacets(leaf, sites, side, dominance, qualifiers, residual, words))
+        rows.append(CodeFacets(leaf, sites, side, dominance, qualifiers, residual, words, absent))
     return rows
 
 
@@ -188,11 +211,11 @@ def load_facets(edition: Edition) -> FacetIndex:
         rows = _compile(edition, vocabulary)
         store_compiled(
             name, key,
-            [[r.code, list(r.sites), r.side, r.dominance, sorted(r.qualifiers), sorted(r.residual), sorted(r.words)] for r in rows],
+            [[r.code, list(r.sites), r.side, r.dominance, sorted(r.qualifiers), sorted(r.residual), sorted(r.words), sorted(r.absent)] for r in rows],
         )
     else:
         rows = [
-            CodeFacets(code, tuple(sites), side, dominance, frozenset(qualifiers), frozenset(residual), frozenset(words))
-            for code, sites, side, dominance, qualifiers, residual, words in stored
+            CodeFacets(code, tuple(sites), side, dominance, frozenset(qualifiers), frozenset(residual), frozenset(words), frozenset(absent))
+            for code, sites, side, dominance, qualifiers, residual, words, absent in stored
         ]
     return FacetIndex(edition, rows, vocabulary)

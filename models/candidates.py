@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from lexicon.codes.edition import Edition
 from lexicon.facets import CodeFacets, FacetIndex, load_facets
 from lexicon.normal import phrase
-from lexicon.vocabulary import Vocabulary
+from lexicon.vocabulary import QUALIFIER, Vocabulary, scan
 from models.problems import Problem
 from models.specificity import Fit, fit
 
@@ -40,6 +40,7 @@ class CandidateFinder:
         self.vocabulary = vocabulary
         self.facets: FacetIndex = load_facets(edition)
         self._stem_words: dict[str, frozenset[str]] = {}
+        self._stem_qualifiers: dict[str, frozenset[str]] = {}
         self._soft: dict[tuple[str, ...], bool] = {}
 
     def _words_of_stem(self, stem: str) -> frozenset[str]:
@@ -48,6 +49,14 @@ class CandidateFinder:
             words = frozenset(phrase(self.edition.title(stem))) if stem in self.edition else frozenset()
             self._stem_words[stem] = words
         return words
+
+    def _qualifiers_of_stem(self, stem: str) -> frozenset[str]:
+        found = self._stem_qualifiers.get(stem)
+        if found is None:
+            words = list(phrase(self.edition.title(stem))) if stem in self.edition else []
+            found = frozenset(value for *_, value in scan(self.vocabulary.trie, words, frozenset({QUALIFIER})))
+            self._stem_qualifiers[stem] = found
+        return found
 
     def candidates(self, problem: Problem, handedness: str = "") -> list[Candidate]:
         """Leaves for one problem, best first; two where a bilateral problem has no bilateral code (I.B.13)."""
@@ -98,6 +107,7 @@ class CandidateFinder:
                 acuity=problem.acuity,
                 stem_rank=rank,
                 stem_words=self._words_of_stem(stem),
+                stem_qualifiers=self._qualifiers_of_stem(stem),
                 own_stem=stem,
                 vocabulary=self.vocabulary,
                 term_words=term_words,

@@ -26,6 +26,21 @@ ORTHOPEDIC_AFTERCARE = "aftercare_orthopedic_other"
 _PAST_SECTIONS = frozenset({"past_history", "surgical_history", "social_history", "medications", "prior_level", "allergies"})
 
 
+_WEAKNESS = frozenset({"weakness", "focal_muscle_weakness", "muscle_weakness", "limb_weakness"})
+
+
+def _one_sided(problem: Problem, vocabulary: Vocabulary) -> list[str]:
+    """I69 subcategories for weakness of one side: hemiparesis, or monoplegia where only one limb is named."""
+    if problem.concept not in _WEAKNESS or problem.side not in {"right", "left"}:
+        return []
+    limbs = {limb for site in problem.sites for limb in ("upper_extremity", "lower_extremity") if limb in vocabulary.lineage(site)}
+    if limbs == {"upper_extremity"}:
+        return ["5", "3"]
+    if limbs == {"lower_extremity"}:
+        return ["5", "4"]
+    return ["5"]
+
+
 class Deriver:
     """Adds derived problems; what they replace is marked, so that it is shown as blocked and never reported."""
 
@@ -87,7 +102,7 @@ class Deriver:
             if id(problem) in stroke_ids:
                 continue
             suffixes = self._sequelae.get(problem.concept)
-            specific = list(suffixes or ())
+            specific = _one_sided(problem, self.vocabulary) or list(suffixes or ())
             if problem.assertion == "present" and specific:
                 deficits += 1
                 side = problem.side

@@ -186,6 +186,7 @@ class _NoteContext:
         live = [p for p in coded if p.assertion == "present"]
         self.count = len(live)
         self.diagnoses = [p for p in live if p.kind in {"diagnosis", "injury"} and not p.replaced_by]
+        self.suspected = [p for p in problems if p.assertion == "uncertain" and p.kind in {"diagnosis", "injury"} and p.weight >= 0.5]
         self.procedures = [p for p in coded if p.kind == "procedure"]
         self.decisive = sum(1 for p in live if p.weight >= DECISIVE)
         self.last = max((m.end for p in coded for m in p.mentions), default=1)
@@ -258,6 +259,10 @@ def _features(
             problem.kind in {"diagnosis", "injury", "symptom"}
             and any(_shares_site(p, problem, vocabulary) for p in context.procedures)
         ),
+        fallback=float(
+            problem.kind == "symptom"
+            and any(not p.sites or not problem.sites or _shares_site(p, problem, vocabulary) for p in context.suspected)
+        ),
         specific=float(problem.kind in {"diagnosis", "injury"} and not problem.replaced_by),
         text_score=0.0,
         written=0.0,
@@ -287,7 +292,7 @@ FEATURE_NAMES: tuple[str, ...] = tuple(
             "unsupported", "first_place", "place", "margin", "weight", "mentions", "negated", "uncertain", "position",
             "site_known", "site_stated", "side_stated", "side_known", "corrected", "past", "derived", "replaced", "problems",
             "diagnoses", "order", "initial", "acuity", "cause_known", "medical", "text_score", "written", "source_text",
-            "source_written", "operated", "specific", "explained", "covered", "only_objective", "only_past", "only_plan", "only_ros",
+            "source_written", "operated", "specific", "fallback", "explained", "covered", "only_objective", "only_past", "only_plan", "only_ros",
         }
     )
 )

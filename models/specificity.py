@@ -33,6 +33,7 @@ STEM_STEP_IMPLIED = 0.1
 SITE_SOFT = -0.2
 SITE_DEFAULT = 0.6
 TRAUMA = 0.3
+ABSENT_PRESENT = -0.5
 DOMINANCE_MATCH = 0.5
 DOMINANCE_OTHER = -2.0
 
@@ -125,6 +126,7 @@ def fit(
     acuity: str,
     stem_rank: int,
     stem_words: frozenset[str],
+    stem_qualifiers: frozenset[str],
     own_stem: str,
     vocabulary: Vocabulary,
     term_words: frozenset[str] = frozenset(),
@@ -147,6 +149,8 @@ def fit(
         Position of the leaf's stem in the concept's codes; the default stands first.
     stem_words : frozenset of str
         Words of the stem's title: the concept explains them.
+    stem_qualifiers : frozenset of str
+        Qualifiers of the stem's title, explained likewise.
     own_stem : str
         The stem under which the leaf was found.
 
@@ -176,7 +180,9 @@ def fit(
             continue
         if group == "dominance" or qualifier == "bilateral_word":
             continue
-        if qualifier_words(qualifier) <= stem_words and (qualifier != "other" or facets.code == own_stem):
+        if (qualifier in stem_qualifiers or qualifier_words(qualifier) <= stem_words) and (
+            qualifier != "other" or facets.code == own_stem
+        ):
             continue  # the stem itself says it (multiple sclerosis, other myalgia)
         if qualifier == "other":
             qualifier_value += OTHER_SPECIFIED
@@ -203,6 +209,9 @@ def fit(
         else:
             residual_value += RESIDUAL_UNSUPPORTED
             unsupported += 1
+    for word in facets.absent:  # "without dyskinesia": the note must not name it
+        if word in context:
+            residual_value += ABSENT_PRESENT
     residual_value = max(-1.4, residual_value)
     if trauma and facets.code[0] in "SM":  # chapter 19 for a current injury, chapter 13 for a chronic one (I.C.13.b)
         residual_value += TRAUMA * (trauma if facets.code[0] == "S" else -trauma)

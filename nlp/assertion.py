@@ -18,7 +18,7 @@ from nlp.draft import BULLETS, Draft, FindingDraft, Mention, draft_of
 # What a cue category says of the finding, strongest first: a negated suspicion is negated, a goal of the family is family.
 _PRIORITY = {"negated": 0, "family": 1, "hypothetical": 2, "uncertain": 3, "resolved": 4, "historical": 5, "normal": 6}
 _VALUE = {"resolved": "historical", "normal": "normal_side"}
-_CLAUSE_ENDS = frozenset(";")
+_CLAUSE_ENDS = frozenset({";", "-", "\u2013", "\u2014"})
 _CLAUSE_STRICT = frozenset({",", ";", ":", "("})
 
 

@@ -23,6 +23,7 @@ READING = "reading"
 T = TypeVar("T")
 _CODE = re.compile(r"(?<![A-Za-z0-9.])([A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?)(?![0-9A-Za-z]|\.\d)")
 _PHRASE_SECTIONS = frozenset({"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "chief_complaint", "imaging"})
+_RULE_OUT = frozenset({"no", "without", "w/o", "denies", "deny", "denied", "not"})
 _ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "sequela"})
 _DOMINANCES = {"right_dominant": "right", "left_dominant": "left", "ambidextrous": "ambidextrous"}
 
@@ -64,8 +65,7 @@ class Findings(TableComponent):
         for item in draft.findings:
             number = draft.sentence_of[item.start]
             if number not in contexts:
-                low, high = draft.sentences[number]
-                contexts[number] = frozenset(draft.words[low:high])
+                contexts[number] = self._said(draft, *draft.sentences[number])
             section = draft.section_of[item.start]
             result.append(
                 Finding(
@@ -92,6 +92,22 @@ class Findings(TableComponent):
                 )
             )
         return result
+
+    @staticmethod
+    def _said(draft: Draft, low: int, high: int) -> frozenset[str]:
+        """Words of a sentence without those that a "no" or "without" rules out."""
+        said: set[str] = set()
+        ruled_out = 0
+        for word in draft.words[low:high]:
+            if word in _RULE_OUT:
+                ruled_out = 4
+            elif word in {",", ";", "but", "with", "(", ")", ":"} or word == "and":
+                ruled_out = 0
+            if ruled_out and word not in _RULE_OUT:
+                ruled_out -= 1
+                continue
+            said.add(word)
+        return frozenset(said)
 
     def _causes(self, draft: Draft) -> list[CauseMention]:
         return [

@@ -8,6 +8,7 @@ the line, earlier mentions of the same site. Sides that contradict each other ar
 from __future__ import annotations
 
 from bisect import bisect_left
+import re
 from collections import Counter
 
 from spacy.language import Language
@@ -22,6 +23,7 @@ _JOINERS = frozenset({"and", "&", "/", ",", "or", "+", "to", "into", "as", "well
 _OF = frozenset({"in", "of", "at", "to", "over", "around", "on", "along", "within", "across", "from", "involving", "affecting", "about"})
 _SMALL = frozenset({"the", "her", "his", "their", "both", "entire", "whole", ",", "area", "joint", "region", "side", "mid", "lower", "upper", "("})
 _LIMB_PARTS = frozenset({"bone", "muscle", "tendon", "ligament", "nerve", "cartilage"})  # take the side of their limb
+_REGIONAL = re.compile(r"disc|spondyl|stenosis|radicul|segmental|somatic|facet|compression|spinal|instability|myelopath")
 _SPINE_REGIONS = frozenset({"cervical_spine", "thoracic_spine", "lumbar_spine", "cervicothoracic", "thoracolumbar", "sacrum"})
 _SITED_AREAS = frozenset({"pain", "joints", "injuries", "spine", "lymphedema_skin"})
 _OPPOSITE = {"right": "left", "left": "right"}
@@ -39,6 +41,11 @@ class Laterality(TableComponent):
     def __init__(self) -> None:
         super().__init__()
         self._generic = frozenset(row["site"] for row in read_table("generic_sites.tsv"))
+        self._regional = frozenset(
+            concept.id
+            for concept in self.vocabulary.concepts.values()
+            if self.vocabulary.areas[concept.id] == "spine" and not concept.site and _REGIONAL.search(concept.id)
+        )
 
     def __call__(self, doc: Doc) -> Doc:
         """Set ``sites`` and ``side`` of the drafts."""
@@ -324,7 +331,7 @@ class Laterality(TableComponent):
         if not regions:
             return
         for finding in draft.findings:
-            if self.vocabulary.areas.get(finding.concept) != "spine" or any(s not in self._generic for s in finding.sites):
+            if finding.concept not in self._regional or any(s not in self._generic for s in finding.sites):
                 continue
             after = bisect_left(regions, finding.start, key=lambda s: s.start)
             nearest = min(regions[max(0, after - 1) : after + 1], key=lambda s: (abs(s.start - finding.start), s.start))

@@ -15,8 +15,8 @@ from nlp.draft import BULLETS, Draft, draft_of
 
 _ENDS = frozenset(".!?")
 _LONGEST_SENTENCE = 400  # content tokens; a longer one is cut, so that the time of reading grows with the length of the note only
-
-
+# Words that no line ends with unless it goes on in the next one.
+_OPEN_ENDS = frozenset({",", "/", "&", "a", "an", "and", "deny", "for", "from", "in", "of", "or", "the", "to", "with"})
 DIAGNOSIS_LINE = 25  # content tokens
 
 
@@ -68,16 +68,16 @@ class Layout(TableComponent):
             elif previous in _ENDS:
                 first = text[draft.starts[index]]
                 spaced = draft.starts[index - 1] > draft.ends[index - 2]
-                if previous == "?" and (index - 1 in starts or (spaced and first.islower())):
-                    continue  # "? radiculopathy": a query before its term
+                touching = draft.starts[index] == draft.ends[index - 1]
+                if previous == "?" and (index - 1 in starts or (spaced and (first.islower() or touching))):
+                    continue  # "? radiculopathy", "?PMR": a query before its term
                 if previous == "." and index >= 2:
                     before = words[index - 2]
-                    touching = draft.starts[index - 1] == draft.ends[index - 2]
                     short = before in self._unbroken
                     numbered = before.isdigit() and (index == 2 or draft.breaks[index - 2] or (index - 2) in starts)
-                    if (touching and short and not draft.breaks[index]) or numbered:
+                    if (short and not spaced and not draft.breaks[index]) or numbered:
                         continue
-                if draft.starts[index] > draft.ends[index - 1] or first.isupper():
+                if not touching or first.isupper():
                     starts.add(index)
         return starts
 
@@ -90,7 +90,7 @@ class Layout(TableComponent):
         if previous in {".", "!", "?", ":", ";"} or first in BULLETS:
             return False
         if not first.islower():
-            return previous in {",", "and", "or", "of", "the", "with", "in", "to", "a", "/"} and not first.isdigit()
+            return previous in _OPEN_ENDS and not first.isdigit()
         line_start = index - 1
         while line_start > 0 and not draft.breaks[line_start]:
             line_start -= 1
@@ -125,8 +125,9 @@ class Layout(TableComponent):
             stop = marks[number + 1][0] if number + 1 < len(marks) else count
             draft.section_of[start:stop] = [section] * (stop - start)
             draft.sections.append((start, stop, section))
-        if marks and marks[0][0] > 0:
-            draft.section_of[: marks[0][0]] = ["header"] * marks[0][0]
+        if marks and marks[0][0] > 0:  # the text before the first heading is a header, unless it is most of the note
+            head = marks[0][0]
+            draft.section_of[:head] = ["whole" if head > max(DIAGNOSIS_LINE, count // 2) else "header"] * head
 
     def _heading_at(self, draft: Draft, index: int, at_line: bool, at_sentence: bool) -> tuple[int, str] | None:
         words = draft.words

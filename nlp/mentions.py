@@ -10,11 +10,14 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from lexicon.tables import read_table, split_cell
-from lexicon.vocabulary import CAUSE, CONCEPT, CUE, SHORT, SITE, scan
+from lexicon.vocabulary import CAUSE, CONCEPT, CUE, SHORT, SIDE, SITE, scan
 from nlp.component import TableComponent
 from nlp.draft import Draft, FindingDraft, Mention, draft_of
 
 _CORRECTION_LIMIT = 50_000
+_POSSESSIVES = frozenset({"the", "her", "his", "their", "my", "a"})
+_STOPS = frozenset({",", ".", ";", ":"})
+_TERM_LAYERS = frozenset({CONCEPT, SITE})
 _MEDICAL_ENDINGS = ("itis", "osis", "pathy", "plasty", "algia", "plegia", "esis", "phagia", "asia", "ectomy", "edema")
 _ADJECTIVE_ENDINGS = ("ic", "al", "ed", "ly", "oid", "ing")
 
@@ -55,11 +58,14 @@ class Mentions(TableComponent):
                 continue
             if end - start == 1 and words[start] in self._caps_only and not self._in_capitals(draft, start):
                 continue
+            if layer == CUE and words[start] == "if" and end - start == 1 and self._in_capitals(draft, start):
+                continue  # the index finger
             if layer == SHORT:
                 mentions.extend(self._short_form(draft, words, start, end, value))
             else:
                 mentions.append(Mention(start, end, layer, value, bool(changed) and any(i in changed for i in range(start, end))))
-        draft.mentions = self._without_shadowed(mentions)
+        mentions += self._across_sides(draft, words, mentions)
+        draft.mentions = self._without_shadowed(mentions, words)
         for mention in draft.mentions:
             draft.in_sentence.setdefault(sentence_of[mention.start], []).append(mention)
         drafts = {
@@ -71,6 +77,22 @@ class Mentions(TableComponent):
         }
         draft.findings = list(drafts.values())
         return doc
+
+    def _across_sides(self, draft: Draft, words: list[str], mentions: list[Mention]) -> list[Mention]:
+        """Terms with a side or an article in between: "neck of the left femur", "fractured her right wrist"."""
+        fillers = {i for m in mentions if m.layer == SIDE and m.value.side and not m.value.site for i in range(m.start, m.end)}
+        if not fillers:
+            return []
+        fillers |= {i - 1 for i in fillers if i and words[i - 1] in _POSSESSIVES}
+        kept = [i for i in range(len(words)) if i not in fillers]
+        found = []
+        for start, end, layer, value in scan(self.vocabulary.trie, [words[i] for i in kept], _TERM_LAYERS):
+            first, last = kept[start], kept[end - 1]
+            if last - first == end - 1 - start or draft.sentence_of[first] != draft.sentence_of[last]:
+                continue
+            if not any(words[i] in _STOPS for i in range(first, last)):
+                found.append(Mention(first, last + 1, layer, value))
+        return found
 
     @staticmethod
     def _in_capitals(draft: Draft, index: int) -> bool:
@@ -101,8 +123,11 @@ class Mentions(TableComponent):
         return []
 
     @staticmethod
-    def _without_shadowed(mentions: list[Mention]) -> list[Mention]:
-        """Drop concepts and causes that lie inside a longer concept or cause, and cues inside a concept."""
+    def _without_shadowed(mentions: list[Mention], words: list[str]) -> list[Mention]:
+        """Drop concepts, causes and cues that lie inside a longer concept or cause.
+
+        A negation that opens a cause stays where a list goes on behind it: "no trauma/fever" negates both.
+        """
         covering: dict[int, list[tuple[int, int]]] = {}  # by token
         for start, end in {(m.start, m.end) for m in mentions if m.layer in {CONCEPT, CAUSE} and m.end - m.start > 1}:
             for position in range(start, end):
@@ -111,7 +136,10 @@ class Mentions(TableComponent):
         for mention in mentions:
             width = mention.end - mention.start
             if mention.layer in {CONCEPT, CAUSE, CUE} and any(
-                start <= mention.start and mention.end <= end and end - start > width
+                start <= mention.start
+                and mention.end <= end
+                and end - start > width
+                and not (mention.layer == CUE and mention.start == start and words[end : end + 1] in (["/"], ["or"], ["nor"]))
                 for start, end in covering.get(mention.start, ())
             ):
                 continue

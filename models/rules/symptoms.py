@@ -49,8 +49,6 @@ def explains(
     symptom_side, disease_side : str
         A symptom of the other side is never explained.
     """
-    if symptom[:3] == disease[:3] and symptom[:3] in {"M54", "R52"}:
-        return None
     for row in integral_table():
         if not symptom.startswith(row.symptoms) or not disease.startswith(row.diseases) or disease.startswith(row.symptoms):
             continue

@@ -36,7 +36,7 @@ Goals:
 _SIDES = {"right": "left", "r": "l", "rt": "lt", "rle": "lle", "rue": "lue", "rhd": "lhd", "ⓡ": "ⓛ"}
 _SIDES |= {left: right for right, left in _SIDES.items()}
 _SIDE_WORD = re.compile(
-    r"(?<![\w/'’.-])(?:right|left|rt|lt|rle|lle|rue|lue|rhd|lhd|ⓡ|ⓛ)(?![\w'’])|(?<![\w/'’.&+-])[RL](?![\w/'’.&+]|-?\d)", re.IGNORECASE
+    r"(?<![\w/'’.-])(?:right|left|rt|lt|rle|lle|rue|lue|rhd|lhd|ⓡ|ⓛ)(?![\w'’])|(?<![\w/'’.&+-])[RL](?![\w/'’&+]|\.\w|-?\d)", re.IGNORECASE
 )
 _NO_SIDE = re.compile(r"\b(?:right (?:away|now|after|before)|all right|left (?:home|work|the|his|her|with|without|alone)|light touch)", re.IGNORECASE)
 

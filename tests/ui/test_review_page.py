@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -343,11 +344,14 @@ def opened(browser: Browser, address: str, who: str, hosts: set[str] | None = No
 
 def decide_all(view: Page) -> None:
     """Accept by key until everything recommended is decided, then sign off by key."""
+    from playwright.sync_api import TimeoutError
+
     sign = view.get_by_role("button", name="Sign off")
     view.evaluate("document.activeElement.blur()")
     while "still to decide" in (before := sign.inner_text()):
-        view.keyboard.press("a")
-        view.wait_for_function("before => !document.body.innerText.includes(before)", arg=before.split("\n")[0])
+        view.keyboard.press("a")  # a key that comes while the page is drawn anew may be lost, as for a person
+        with suppress(TimeoutError):
+            view.wait_for_function("before => !document.body.innerText.includes(before)", arg=before.split("\n")[0], timeout=5000)
     press(view, "s", "[data-testid=stToast]:has-text('is signed off')")
 
 
