@@ -137,11 +137,13 @@ def _facets_of(words: tuple[str, ...], vocabulary: Vocabulary) -> TitleFacets:
     for start, end, _, value in scan(vocabulary.trie, bare, frozenset({SITE})):
         covered.update(range(start, end))
         sites.append(value)
-    qualifiers: set[str] = set()
-    for start, end, _, value in scan(vocabulary.trie, list(words), frozenset({QUALIFIER})):
+    at_site = frozenset(covered)
+    qualifiers = {name for name, word in (("unspecified", "unspecified"), ("bilateral_word", "bilateral")) if word in words}
+    for start, end, _, value in scan(vocabulary.trie, bare, frozenset({QUALIFIER})):
+        if all(position in at_site for position in range(start, end)):
+            continue  # "medial collateral ligament": the word belongs to the site
         qualifiers.add(value)
-        qualified = set(words[start:end])
-        covered.update(i for i, word in enumerate(bare) if word in qualified)
+        covered.update(range(start, end))
     specific = [
         site
         for site in dict.fromkeys(sites)

@@ -117,6 +117,7 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self.trie: Trie = {}
+        self.site_words: dict[str, tuple[frozenset[str], ...]] = {}
         self.sites: dict[str, Site] = {}
         self.concepts: dict[str, Concept] = {}
         self.areas: dict[str, str] = {}
@@ -153,6 +154,11 @@ class Vocabulary:
             self.sites[row["site"]] = Site(row["site"], row["parent"], row["kind"], row["sides"] == "y")
             for term in split_cell(row["terms"]):
                 self._add(term, SITE, row["site"])
+            self.site_words[row["site"]] = tuple(
+                dict.fromkeys(
+                    frozenset(word for word in self._phrase(term) if word not in {"of", "the", "and"}) for term in split_cell(row["terms"])
+                )
+            )
         for site in self.sites.values():
             if site.parent and site.parent not in self.sites:
                 raise LexiconError(f"sites.tsv: parent {site.parent!r} of {site.id!r} does not exist")

@@ -10,7 +10,7 @@ from lexicon.vocabulary import Concept, Vocabulary
 
 # The weights of the fit, in one place. Units are arbitrary; 1.0 is an exact site.
 SITE_EXACT = 1.0
-SITE_WIDER = 0.75
+SITE_WIDER = 0.6
 SITE_STEP = 0.12
 SITE_NARROWER = -0.55
 SITE_OTHER = -1.6
@@ -24,7 +24,7 @@ QUALIFIER_MATCH = 0.4
 QUALIFIER_DEFAULT = 0.05
 QUALIFIER_UNSUPPORTED = -0.7
 QUALIFIER_CONFLICT = -1.5
-OTHER_SPECIFIED = -0.3
+OTHER_SPECIFIED = -0.25
 MULTIPLE = -0.9
 RESIDUAL_MATCH = 0.15
 RESIDUAL_UNSUPPORTED = -0.35
@@ -70,14 +70,17 @@ def site_fit(
     if not own:
         return SITE_UNSUPPORTED
     best = SITE_OTHER
+    narrowest = vocabulary.lineage(own[0])
     for index, site in enumerate(own):
+        if index and site in narrowest:
+            continue  # what the first site is part of says nothing beyond it
         lineage = vocabulary.lineage(site)
         for code_site in code_sites:
             if code_site in lineage:
                 steps = lineage.index(code_site)
                 value = SITE_EXACT if steps == 0 else SITE_WIDER - SITE_STEP * (steps - 1)
                 value -= 0.05 * index
-            elif qualifier_words(code_site) <= context:
+            elif any(len(words) > 1 and words <= context for words in vocabulary.site_words[code_site]):
                 value = SITE_EXACT - 0.05
             elif site in vocabulary.lineage(code_site):
                 value = SITE_NARROWER

@@ -151,7 +151,7 @@ class Laterality(TableComponent):
     ) -> list[FindingDraft]:
         concept = self.vocabulary.concepts[finding.concept]
         others = [f for f in siblings if f is not finding]
-        inside = [s for s in sites if finding.start <= s.start and s.end <= finding.end]
+        inside = [s for s in sites if s.start < finding.end and finding.start < s.end]
         group = self._sites_for(draft, finding, [s for s in sites if s not in inside], others)
         own = [s.site for s in inside if s.site not in self._generic]
         if concept.site:

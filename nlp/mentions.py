@@ -122,11 +122,11 @@ class Mentions(TableComponent):
                 return [Mention(start, end, layer, value) for layer, value in self.vocabulary.meanings(short.means)]
         return []
 
-    @staticmethod
-    def _without_shadowed(mentions: list[Mention], words: list[str]) -> list[Mention]:
+    def _without_shadowed(self, mentions: list[Mention], words: list[str]) -> list[Mention]:
         """Drop concepts, causes and cues that lie inside a longer concept or cause.
 
-        A negation that opens a cause stays where a list goes on behind it: "no trauma/fever" negates both.
+        A negation that opens a cause stays where a list goes on behind it: "no trauma/fever" negates both. A drug in the
+        name of a disease stays: "statin myopathy" tells both.
         """
         covering: dict[int, list[tuple[int, int]]] = {}  # by token
         for start, end in {(m.start, m.end) for m in mentions if m.layer in {CONCEPT, CAUSE} and m.end - m.start > 1}:
@@ -135,7 +135,8 @@ class Mentions(TableComponent):
         kept = []
         for mention in mentions:
             width = mention.end - mention.start
-            if mention.layer in {CONCEPT, CAUSE, CUE} and any(
+            drug = mention.layer == CAUSE and self.vocabulary.causes[mention.value][0] == "drug"
+            if not drug and mention.layer in {CONCEPT, CAUSE, CUE} and any(
                 start <= mention.start
                 and mention.end <= end
                 and end - start > width

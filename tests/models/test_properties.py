@@ -1,0 +1,140 @@
+"""What holds for every coding, whatever the note says."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import date
+from itertools import combinations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import theracode
+from corpora.schema import GoldNote
+from lexicon.codes.registry import load_edition
+from lexicon.errors import InputError, TheracodeError
+from lexicon.vocabulary import load_vocabulary
+from models.coder import MAX_CHARACTERS
+from models.rules.excludes import conflicts
+
+DAYS = st.dates(date(2021, 1, 1), date(2028, 12, 31))
+
+
+def terms() -> list[str]:
+    """Words that reading knows, so that arbitrary text also reaches candidates, ranker and rules."""
+    vocabulary = load_vocabulary()
+    names = sorted(vocabulary.concepts) + sorted(vocabulary.sites)
+    return [name.replace("_", " ") for name in names]
+
+
+GLUE = ["R", "L", "left", "bilateral", "no", "denies", "s/p", "?", "hx of", "A:", "Dx:", "\n", "\n\n", ",", ".", "/", "M54.5", "(", "3/5"]
+PIECES = st.deferred(lambda: st.one_of(st.sampled_from(terms()), st.sampled_from(GLUE), st.text(max_size=12)))
+NOTES = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=30).map(" ".join))
+
+
+def check(coding: theracode.Coding, note: theracode.Note) -> None:
+    """Assert what every coding promises."""
+    edition = load_edition(coding.edition)
+    codes = [s.code for s in coding.suggestions]
+    assert len(set(codes)) == len(codes)
+    assert [s.rank for s in coding.suggestions] == list(range(1, len(codes) + 1))
+    for suggestion in coding.suggestions:
+        assert edition.is_billable(suggestion.code), suggestion.code
+        assert suggestion.title == edition.title(suggestion.code)
+        assert 0 <= suggestion.probability <= 1
+        assert (suggestion.rule is not None) == (suggestion.status == "blocked")
+        for piece in suggestion.evidence:
+            assert note.text[piece.start : piece.end] == piece.text != ""
+    recommended = {s.code for s in coding.suggestions if s.status == "recommended"}
+    assert set(coding.sequence) == recommended
+    assert len(set(coding.sequence)) == len(coding.sequence)
+    assert [s.code for s in coding.recommended] == coding.sequence
+    if coding.sequence:
+        first = coding.sequence[0]
+        assert first[0] not in "VWXY"
+        assert not edition.is_manifestation(first)
+    else:
+        assert coding.notices
+    text = " ".join(coding.notices)
+    for conflict in conflicts(edition, coding.sequence):
+        assert f"Official notes disagree on {conflict.code} with {conflict.other}" in text, (conflict.code, conflict.other)
+
+
+@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=NOTES,
+    day=DAYS,
+    encounter=st.sampled_from(["auto", "initial", "subsequent", "sequela"]),
+    dominance=st.sampled_from(["", "right", "left", "ambidextrous"]),
+    age=st.none() | st.floats(0, 130),
+    sex=st.sampled_from(["", "female", "male"]),
+    external=st.booleans(),
+)
+def test_any_text_gives_a_valid_coding(
+    coder: theracode.Coder, text: str, day: date, encounter: str, dominance: str, age: float | None, sex: str, external: bool
+) -> None:
+    note = theracode.Note.model_validate(
+        {
+            "text": text, "date_of_service": day, "encounter": encounter, "dominance": dominance, "age": age, "sex": sex,
+            "external_causes": external,
+        }
+    )  # fmt: skip
+    try:
+        coding = coder.suggest(note)
+    except TheracodeError as error:
+        assert text.strip() == "" or text not in str(error)
+        return
+    check(coding, note)
+    assert coder.suggest(note).model_dump_json() == coding.model_dump_json()
+
+
+def test_every_note_of_the_corpora_gives_a_valid_coding(coder: theracode.Coder, all_notes: list[GoldNote]) -> None:
+    empty = 0
+    for gold in all_notes:
+        for external in (False, True):
+            note = gold.to_note().model_copy(update={"external_causes": external})
+            coding = coder.suggest(note)
+            check(coding, note)
+            empty += not coding.sequence
+    assert len(all_notes) >= 320
+    assert empty < len(all_notes) / 4  # most notes are codable
+
+
+def joined(notes: list[GoldNote]) -> Iterator[theracode.Note]:
+    """Notes of two patients in one: many findings that were never seen together."""
+    chosen = random.Random(3).sample(notes, 24)
+    for first, second in combinations(chosen, 2):
+        yield theracode.Note(text=f"{first.text}\n\n{second.text}", date_of_service=first.date_of_service, external_causes=True)
+
+
+def test_notes_put_together_give_a_valid_coding(coder: theracode.Coder, seen_notes: list[GoldNote]) -> None:
+    codings = 0
+    for note in joined(seen_notes):
+        check(coder.suggest(note), note)
+        codings += 1
+    assert codings == 276
+
+
+@pytest.mark.parametrize("text", ["", " \n\t ", "0123456789 " * 50, "\U0001f9b5\U0001f44d", "Patient klagt \u00fcber Knie", "\x00R knee pain\x00"])
+def test_odd_text_gives_a_valid_coding(coder: theracode.Coder, text: str) -> None:
+    note = theracode.Note(text=text, date_of_service=date(2026, 3, 14))
+    check(coder.suggest(note), note)
+
+
+def test_text_without_findings_says_so(coder: theracode.Coder) -> None:
+    coding = coder.suggest("Scheduled for next week.", date_of_service=date(2026, 3, 14))
+    assert coding.sequence == []
+    assert any("Nothing in this note supports a code" in notice for notice in coding.notices)
+
+
+def test_too_long_a_text_is_one_clear_line(coder: theracode.Coder) -> None:
+    with pytest.raises(InputError, match=r"the note has \d+ characters; theracode reads up to \d+") as caught:
+        coder.suggest("secret " * (MAX_CHARACTERS // 7 + 1))
+    assert "secret" not in str(caught.value)
+
+
+def test_a_pipe_gives_what_single_notes_give(coder: theracode.Coder, dev_notes: list[GoldNote]) -> None:
+    notes = [gold.to_note() for gold in dev_notes[:12]]
+    assert list(coder.pipe(notes)) == [coder.suggest(note) for note in notes]
