@@ -27,7 +27,7 @@ MODEL_FILE = FOLDER / "ranker.skops"
 CARD_FILE = FOLDER / "card.json"
 
 
-class CodeRanker(ClassifierMixin, BaseEstimator):
+class CodeRanker(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn is published without types
     """Standardised logistic regression for two classes.
 
     Parameters
@@ -48,7 +48,7 @@ class CodeRanker(ClassifierMixin, BaseEstimator):
     n_features_in_ : int
     """
 
-    def __init__(self, *, C: float = 0.1, max_iter: int = 4000) -> None:  # noqa: N803 - the name scikit-learn uses
+    def __init__(self, *, C: float = 0.1, max_iter: int = 4000) -> None:
         self.C = C
         self.max_iter = max_iter
 
@@ -57,7 +57,7 @@ class CodeRanker(ClassifierMixin, BaseEstimator):
         tags.classifier_tags.multi_class = False
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> CodeRanker:  # noqa: N803
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> CodeRanker:
         """Fit the weights.
 
         Parameters
@@ -88,21 +88,23 @@ class CodeRanker(ClassifierMixin, BaseEstimator):
         self.n_iter_ = int(model.n_iter_[0])
         return self
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Log-odds of the second class, shape (n_samples,)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        result: NDArray[np.float64] = ((X - self.mean_) / self.scale_) @ self.coef_ + self.intercept_
+        rows: NDArray[np.float64] = validate_data(self, X, dtype=np.float64, reset=False)
+        result: NDArray[np.float64] = ((rows - self.mean_) / self.scale_) @ self.coef_ + self.intercept_
         return result
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Probabilities of both classes, shape (n_samples, 2)."""
         second = 1.0 / (1.0 + np.exp(-self.decision_function(X)))
         return np.column_stack([1.0 - second, second])
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
         """The more probable class of each row."""
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        positive = self.decision_function(X) > 0
+        chosen: NDArray[Any] = self.classes_[positive.astype(int)]
+        return chosen
 
     def contributions(self, row: ArrayLike) -> NDArray[np.float64]:
         """What each feature adds to the log-odds of one row, against the average training row; shape (n_features,)."""
@@ -174,8 +176,9 @@ def load_ranker(path: Path = MODEL_FILE) -> Ranker:
         stored = skops.io.load(path, trusted=["models.ranker.CodeRanker"])
     except FileNotFoundError:
         raise ModelError(f"the trained model {path.name} is missing; run `theracode train` or reinstall") from None
-    except Exception as error:  # noqa: BLE001 - a damaged archive can fail in many ways; the remedy is the same
-        raise ModelError(f"the trained model {path.name} cannot be read ({type(error).__name__}); run `theracode train`") from None
-    if stored["features"] != list(FEATURE_NAMES):
+    except Exception as error:
+        reason = type(error).__name__
+        raise ModelError(f"the trained model {path.name} cannot be read ({reason}); run `theracode train`") from None
+    if not isinstance(stored, dict) or stored.get("features") != list(FEATURE_NAMES):
         raise ModelError(f"the trained model {path.name} was made for other features; run `theracode train`")
     return Ranker(stored["report"], stored["lead"], float(stored["threshold"]))

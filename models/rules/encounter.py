@@ -17,13 +17,13 @@ def encounter_of(reading: Reading, stated: str) -> tuple[str, str]:
     Returns
     -------
     (phase, reason)
-        Subsequent unless the note shows active treatment and no sign of therapy or follow-up.
+        Subsequent unless the note shows more signs of active treatment than of therapy or follow-up.
     """
     if stated != "auto":
         return stated, "as stated by the user"
     initial = _first(reading.phases.get("initial"))
     later = reading.phases.get("subsequent", [])
-    if initial and not later:
+    if initial and len(reading.phases["initial"]) > len(later):
         return "initial", f"active treatment, from '{initial.text}' at {initial.start}"
     if later:
         return "subsequent", f"care during recovery, from '{later[0].text}' at {later[0].start}"

@@ -201,7 +201,7 @@ SEED_WORDS = [  # words of a note, the seed code that they lead to, and one that
     ("alcoholic myopathy", "G72.1", "M62.81"),
     ("stiff-man syndrome", "G25.82", "M62.81"),
     ("muscle cramps", "R25.2", "R29.0"),
-    ("Dx: diffuse myalgia", "M79.10", "M79.18"),
+    ("neck myalgia", "M79.12", "M79.10"),
     ("muscle contracture, right lower leg", "M62.461", "M62.451"),
     ("paraspinal muscle spasm, low back", "M62.830", "R25.2"),
 ]
