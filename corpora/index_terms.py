@@ -187,7 +187,7 @@ def evaluate_terms(
     """
     chosen = list(terms)
     if limit is not None and limit < len(chosen):
-        chosen = random.Random(seed).sample(chosen, limit)
+        chosen = random.Random(seed).sample(chosen, limit)  # noqa: S311 - a sample, no secret
     found: dict[str, list[bool]] = {}
     misses = []
     for number, term in enumerate(chosen):

@@ -75,19 +75,19 @@ def gather(notes: Iterable[GoldNote], coder: Coder) -> Table:
             weight.append(OPTIONAL_WEIGHT if only_optional else 1.0)
             numbers.append(number)
             first.append(option.place == 0 and not (option.problem is not None and option.problem.replaced_by))
-    return Table(
-        np.array(rows), np.array(report), np.array(lead), np.array(weight), np.array(numbers), np.array(first), required
-    )
+    return Table(np.array(rows), np.array(report), np.array(lead), np.array(weight), np.array(numbers), np.array(first), required)
 
 
-def fit(table: Table, *, C: float = 0.1) -> tuple[CodeRanker, CodeRanker]:  # noqa: N803 - the name scikit-learn uses
+def fit(table: Table, *, C: float = 0.1) -> tuple[CodeRanker, CodeRanker]:
     """Both heads, fitted on a table."""
     report = CodeRanker(C=C).fit(table.features, table.report, sample_weight=table.weight)
     lead = CodeRanker(C=C).fit(table.features, table.lead)
     return report, lead
 
 
-def choose_threshold(report: CodeRanker, lead: CodeRanker, notes: Sequence[GoldNote], coder: Coder) -> tuple[float, dict[str, float]]:
+def choose_threshold(
+    report: CodeRanker, lead: CodeRanker, notes: Sequence[GoldNote], coder: Coder
+) -> tuple[float, dict[str, float]]:
     """The threshold with the best F1 of the recommended set on ``notes``, and F1 for every threshold tried."""
     scores = {}
     for threshold in THRESHOLDS:
@@ -119,17 +119,17 @@ def compare(table: Table, *, folds: int = 5) -> dict[str, dict[str, float]]:
 class PairwiseRanker:
     """Logistic regression on feature differences of right and wrong options of the same note."""
 
-    def fit(self, X: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[np.int64]) -> PairwiseRanker:  # noqa: N803
+    def fit(self, X: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[np.int64]) -> PairwiseRanker:
         """Fit on all pairs within a note, then map scores to probabilities with a second logistic regression."""
         scale = X.std(axis=0)
         self._scale = np.where(scale == 0, 1.0, scale)
         self._mean = X.mean(axis=0)
-        Z = (X - self._mean) / self._scale  # noqa: N806
+        Z = (X - self._mean) / self._scale
         differences = []
         for group in np.unique(groups):
             right, wrong = Z[(groups == group) & (y == 1)], Z[(groups == group) & (y == 0)]
             differences += [a - b for a in right for b in wrong]
-        D = np.array(differences)  # noqa: N806
+        D = np.array(differences)
         signs = np.where(np.arange(len(D)) % 2 == 0, 1, -1)
         pair = CodeRanker().fit(D * signs[:, None], (signs > 0).astype(int))
         self._weights = pair.coef_ / pair.scale_
@@ -137,7 +137,7 @@ class PairwiseRanker:
         self._map = CodeRanker(C=10.0).fit(score, y)
         return self
 
-    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: N803
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probabilities of both classes, shape (n_samples, 2)."""
         score = (((X - self._mean) / self._scale) @ self._weights)[:, None]
         return self._map.predict_proba(score)
@@ -196,7 +196,11 @@ def train(*, extra: Sequence[Path] = (), model: Path = MODEL_FILE, card: Path = 
         If a corpus cannot be read.
     """
     coder = Coder()
-    notes = [*load_corpus("therapy:train").notes, *load_corpus(PRACTICE).notes, *(note for path in extra for note in load_corpus(path).notes)]
+    notes = [
+        *load_corpus("therapy:train").notes,
+        *load_corpus(PRACTICE).notes,
+        *(note for path in extra for note in load_corpus(path).notes),
+    ]
     dev = list(load_corpus("therapy:dev").notes)
     table, held_out = gather(notes, coder), gather(dev, coder)
     report, lead = fit(table)

@@ -20,7 +20,49 @@ from lexicon.vocabulary import QUALIFIER, SITE, Vocabulary, load_vocabulary, sca
 
 SIDE_WORDS = {"right": "right", "left": "left", "bilateral": "bilateral"}
 STOP_WORDS = frozenset(
-    "a an and the of in on at to or with without for from by due as not is are be this that into other than part any s , ; : ( ) [ ] / . & site side".split()
+    [
+        "a",
+        "an",
+        "and",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "or",
+        "with",
+        "without",
+        "for",
+        "from",
+        "by",
+        "due",
+        "as",
+        "not",
+        "is",
+        "are",
+        "be",
+        "this",
+        "that",
+        "into",
+        "other",
+        "than",
+        "part",
+        "any",
+        "s",
+        ",",
+        ";",
+        ":",
+        "(",
+        ")",
+        "[",
+        "]",
+        "/",
+        ".",
+        "&",
+        "site",
+        "side",
+    ]
 )
 
 
@@ -145,9 +187,7 @@ def _facets_of(words: tuple[str, ...], vocabulary: Vocabulary) -> TitleFacets:
         qualifiers.add(value)
         covered.update(range(start, end))
     specific = [
-        site
-        for site in dict.fromkeys(sites)
-        if not any(other != site and site in vocabulary.lineage(other) for other in sites)
+        site for site in dict.fromkeys(sites) if not any(other != site and site in vocabulary.lineage(other) for other in sites)
     ]
     content = frozenset(word for word in words if word not in STOP_WORDS)
     ruled_out = _ruled_out(bare)
@@ -212,12 +252,34 @@ def load_facets(edition: Edition) -> FacetIndex:
     if stored is None:
         rows = _compile(edition, vocabulary)
         store_compiled(
-            name, key,
-            [[r.code, list(r.sites), r.side, r.dominance, sorted(r.qualifiers), sorted(r.residual), sorted(r.words), sorted(r.absent)] for r in rows],
+            name,
+            key,
+            [
+                [
+                    r.code,
+                    list(r.sites),
+                    r.side,
+                    r.dominance,
+                    sorted(r.qualifiers),
+                    sorted(r.residual),
+                    sorted(r.words),
+                    sorted(r.absent),
+                ]
+                for r in rows
+            ],
         )
     else:
         rows = [
-            CodeFacets(code, tuple(sites), side, dominance, frozenset(qualifiers), frozenset(residual), frozenset(words), frozenset(absent))
+            CodeFacets(
+                code,
+                tuple(sites),
+                side,
+                dominance,
+                frozenset(qualifiers),
+                frozenset(residual),
+                frozenset(words),
+                frozenset(absent),
+            )
             for code, sites, side, dominance, qualifiers, residual, words, absent in stored
         ]
     return FacetIndex(edition, rows, vocabulary)

@@ -76,7 +76,9 @@ def normal_form(word: str) -> str:
         return known
     norm = word.lower().replace("'", "").replace("\u2019", "").replace("\u02bc", "")
     if not norm.isascii():
-        norm = "".join(letter for letter in unicodedata.normalize("NFD", norm) if unicodedata.category(letter) != "Mn" or letter == "\u0304")
+        norm = "".join(
+            letter for letter in unicodedata.normalize("NFD", norm) if unicodedata.category(letter) != "Mn" or letter == "\u0304"
+        )
     if norm in {"(\u2013)", "(\u2212)"}:
         norm = "(-)"
     level = _LEVEL_FORM.match(norm)

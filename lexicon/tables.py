@@ -63,8 +63,17 @@ def split_cell(cell: str) -> list[str]:
 
 # What reading a code title depends on; the terms of notes are not among it.
 TITLE_SOURCES = (
-    "sites.tsv", "qualifiers.tsv", "spellings.tsv", "joined_forms.tsv", "normal.py", "facets.py", "vocabulary.py",
-    "codes/edition.py", "codes/tabular.py", "codes/references.py", "codes/changes.py",
+    "sites.tsv",
+    "qualifiers.tsv",
+    "spellings.tsv",
+    "joined_forms.tsv",
+    "normal.py",
+    "facets.py",
+    "vocabulary.py",
+    "codes/edition.py",
+    "codes/tabular.py",
+    "codes/references.py",
+    "codes/changes.py",
 )
 
 

@@ -20,7 +20,16 @@ from lexicon.tables import read_table, split_cell, tables_below, tables_digest
 Trie = dict[str, Any]
 
 # Layers of the trie
-CONCEPT, SITE, SIDE, CUE, CAUSE, PHASE, QUALIFIER, SHORT = "concept", "site", "side", "cue", "cause", "phase", "qualifier", "short"
+CONCEPT, SITE, SIDE, CUE, CAUSE, PHASE, QUALIFIER, SHORT = (
+    "concept",
+    "site",
+    "side",
+    "cue",
+    "cause",
+    "phase",
+    "qualifier",
+    "short",
+)
 
 ASSERTIONS = ("present", "negated", "uncertain", "historical", "family", "hypothetical", "normal_side")
 SIDES = ("right", "left", "bilateral", "unspecified")
@@ -156,7 +165,8 @@ class Vocabulary:
                 self._add(term, SITE, row["site"])
             self.site_words[row["site"]] = tuple(
                 dict.fromkeys(
-                    frozenset(word for word in self._phrase(term) if word not in {"of", "the", "and"}) for term in split_cell(row["terms"])
+                    frozenset(word for word in self._phrase(term) if word not in {"of", "the", "and"})
+                    for term in split_cell(row["terms"])
                 )
             )
         for site in self.sites.values():

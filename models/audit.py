@@ -25,8 +25,17 @@ if TYPE_CHECKING:
     from models.coder import Coder
 
 Kind = Literal[
-    "not_in_edition", "not_billable", "seventh_character", "wrong_side", "less_specific", "unsupported", "excluded_pair",
-    "implausible", "duplicate", "order", "missing",
+    "not_in_edition",
+    "not_billable",
+    "seventh_character",
+    "wrong_side",
+    "less_specific",
+    "unsupported",
+    "excluded_pair",
+    "implausible",
+    "duplicate",
+    "order",
+    "missing",
 ]
 Severity = Literal["error", "warning", "info"]
 
@@ -144,7 +153,11 @@ def _finding(
 ) -> AuditFinding:
     shown = list(dict.fromkeys(correction))
     return AuditFinding(
-        code=code, kind=kind, severity=severity, message=message, citation=citation,
+        code=code,
+        kind=kind,
+        severity=severity,
+        message=message,
+        citation=citation,
         correction=shown if kind == "order" else shown[:_SHOWN],
     )
 
@@ -152,9 +165,7 @@ def _finding(
 class _Checker:
     """The checks, with what they share: the coding of the note and the code set of its date."""
 
-    def __init__(
-        self, coding: Coding, edition: Edition, vocabulary: Vocabulary, reading: Reading, billed: list[str]
-    ) -> None:
+    def __init__(self, coding: Coding, edition: Edition, vocabulary: Vocabulary, reading: Reading, billed: list[str]) -> None:
         self.coding = coding
         self.edition = edition
         self.vocabulary = vocabulary

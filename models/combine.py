@@ -119,7 +119,9 @@ class Combiner:
         if not first.sites or not second.sites:
             return True
         return any(
-            self.vocabulary.related(a, b) or self._region(a) == self._region(b) != "" for a in first.sites[:2] for b in second.sites[:2]
+            self.vocabulary.related(a, b) or self._region(a) == self._region(b) != ""
+            for a in first.sites[:2]
+            for b in second.sites[:2]
         )
 
     def _region(self, site: str) -> str:

@@ -33,7 +33,9 @@ def _one_sided(problem: Problem, vocabulary: Vocabulary) -> list[str]:
     """I69 subcategories for weakness of one side: hemiparesis, or monoplegia where only one limb is named."""
     if problem.concept not in _WEAKNESS or problem.side not in {"right", "left"}:
         return []
-    limbs = {limb for site in problem.sites for limb in ("upper_extremity", "lower_extremity") if limb in vocabulary.lineage(site)}
+    limbs = {
+        limb for site in problem.sites for limb in ("upper_extremity", "lower_extremity") if limb in vocabulary.lineage(site)
+    }
     if limbs == {"upper_extremity"}:
         return ["5", "3"]
     if limbs == {"lower_extremity"}:
@@ -81,7 +83,10 @@ class Deriver:
             codes = self.vocabulary.causes[mention.cause][1]
             if mention.kind == "mechanism" and mention.assertion == "present" and codes and codes[0][0] in "VW":
                 finding = Finding(UNNAMED_INJURY, "injury", mention.start, mention.end, mention.text, weight=0.8, section="whole")
-                return [*problems, Problem(UNNAMED_INJURY, "injury", mentions=[finding], cause=mention.cause, derived=mention.cause)]
+                return [
+                    *problems,
+                    Problem(UNNAMED_INJURY, "injury", mentions=[finding], cause=mention.cause, derived=mention.cause),
+                ]
         return problems
 
     # ---------------------------------------------------------------- stroke (I.C.9.d)
@@ -93,7 +98,9 @@ class Deriver:
         ]
         if not strokes or encounter == "initial":
             return problems
-        strokes.sort(key=lambda p: (p.concept in {"stroke_unspecified", "history_of_stroke", "stroke_sequela_unspecified"}, -p.weight))
+        strokes.sort(
+            key=lambda p: (p.concept in {"stroke_unspecified", "history_of_stroke", "stroke_sequela_unspecified"}, -p.weight)
+        )
         subcategory = STROKE_SUBCATEGORY[strokes[0].concept]
         result: list[Problem] = []
         deficits = 0
@@ -183,23 +190,37 @@ class Deriver:
         if year is None:
             return False
         years = [
-            int(word) for m in procedure.mentions for word in m.context if len(word) == 4 and word.isdigit() and word[:2] in {"19", "20"}
+            int(word)
+            for m in procedure.mentions
+            for word in m.context
+            if len(word) == 4 and word.isdigit() and word[:2] in {"19", "20"}
         ]
         return bool(years) and max(years) < year - 1
 
     def _aftercare(self, problems: list[Problem], year: int | None) -> list[Problem]:
-        """After a joint replacement Z47.1 stands first, unless it was done for an injury; the replaced joint's
-        arthritis is gone and no longer coded."""
+        """Add aftercare: Z47.1 first after a joint replacement, unless it was done for an injury.
+
+        The arthritis of the replaced joint is gone and no longer coded.
+        """
         result = list(problems)
         injuries = [p for p in problems if p.kind == "injury" and p.assertion == "present"]
         aftercare_added = False
         for procedure in problems:
             if procedure.kind != "procedure" or procedure.assertion not in {"present", "historical"}:
                 continue
-            if self._adds_orthopedic_aftercare(procedure, injuries, year) and not any(p.concept == ORTHOPEDIC_AFTERCARE for p in result):
+            if self._adds_orthopedic_aftercare(procedure, injuries, year) and not any(
+                p.concept == ORTHOPEDIC_AFTERCARE for p in result
+            ):
                 result.append(
-                    replace(procedure, concept=ORTHOPEDIC_AFTERCARE, kind="aftercare", sites=(), side="unspecified",
-                            assertion="present", derived=f"{procedure.concept} in rehabilitation")
+                    replace(
+                        procedure,
+                        concept=ORTHOPEDIC_AFTERCARE,
+                        kind="aftercare",
+                        sites=(),
+                        side="unspecified",
+                        assertion="present",
+                        derived=f"{procedure.concept} in rehabilitation",
+                    )
                 )
             replaced_joint = any(code.startswith("Z96.6") for code in self.vocabulary.concepts[procedure.concept].codes[:1])
             if not replaced_joint:
@@ -242,6 +263,6 @@ class Deriver:
         )
 
     def _related(self, first: Problem, second: Problem) -> bool:
-        return not first.sites or not second.sites or any(
-            self.vocabulary.related(a, b) for a in first.sites for b in second.sites
+        return (
+            not first.sites or not second.sites or any(self.vocabulary.related(a, b) for a in first.sites for b in second.sites)
         )

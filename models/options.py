@@ -80,7 +80,9 @@ class Proposer:
         context = _NoteContext(problems, coded, reading, encounter)
         for problem in coded:
             for candidate in self.finder.candidates(problem, handedness):
-                option = self._option(candidate.leaf, problem, candidate.place, candidate.fit, candidate.margin, encounter, phases)
+                option = self._option(
+                    candidate.leaf, problem, candidate.place, candidate.fit, candidate.margin, encounter, phases
+                )
                 if option is None:
                     continue
                 option.features = _features(option, candidate.fit, candidate.margin, problem, context, self.vocabulary)
@@ -154,7 +156,11 @@ class Proposer:
 
     def _from_written(self, found: dict[str, Option], reading: Reading, context: _NoteContext) -> None:
         for written in reading.written_codes:
-            if written.code not in self.edition or not ("." in written.code or written.code in found or written.section in {"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "billing"}):
+            if written.code not in self.edition or not (
+                "." in written.code
+                or written.code in found
+                or written.section in {"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "billing"}
+            ):
                 continue
             stem = written.code
             for option in found.values():
@@ -186,11 +192,15 @@ class _NoteContext:
         live = [p for p in coded if p.assertion == "present"]
         self.count = len(live)
         self.diagnoses = [p for p in live if p.kind in {"diagnosis", "injury"} and not p.replaced_by]
-        self.suspected = [p for p in problems if p.assertion == "uncertain" and p.kind in {"diagnosis", "injury"} and p.weight >= 0.5]
+        self.suspected = [
+            p for p in problems if p.assertion == "uncertain" and p.kind in {"diagnosis", "injury"} and p.weight >= 0.5
+        ]
         self.procedures = [p for p in coded if p.kind == "procedure"]
         self.decisive = sum(1 for p in live if p.weight >= DECISIVE)
         self.last = max((m.end for p in coded for m in p.mentions), default=1)
-        self.order = {id(p): i for i, p in enumerate(sorted(live, key=lambda p: (-p.weight, p.mentions[0].start if p.mentions else 0)))}
+        self.order = {
+            id(p): i for i, p in enumerate(sorted(live, key=lambda p: (-p.weight, p.mentions[0].start if p.mentions else 0)))
+        }
 
 
 def _reasons(problem: Problem, code_side: str) -> list[str]:
@@ -288,11 +298,51 @@ FEATURE_NAMES: tuple[str, ...] = tuple(
         | {f"kind_{kind}" for kind in CODED_KINDS}
         | set(_SECTIONS)
         | {
-            "code_unspecified", "code_other", "fit", "fit_site", "fit_side", "fit_qualifiers", "fit_residual", "stem_rank",
-            "unsupported", "first_place", "place", "margin", "weight", "mentions", "negated", "uncertain", "position",
-            "site_known", "site_stated", "side_stated", "side_known", "corrected", "past", "derived", "replaced", "problems",
-            "diagnoses", "order", "initial", "acuity", "cause_known", "medical", "text_score", "written", "source_text",
-            "source_written", "operated", "specific", "fallback", "explained", "covered", "only_objective", "only_past", "only_plan", "only_ros",
+            "code_unspecified",
+            "code_other",
+            "fit",
+            "fit_site",
+            "fit_side",
+            "fit_qualifiers",
+            "fit_residual",
+            "stem_rank",
+            "unsupported",
+            "first_place",
+            "place",
+            "margin",
+            "weight",
+            "mentions",
+            "negated",
+            "uncertain",
+            "position",
+            "site_known",
+            "site_stated",
+            "side_stated",
+            "side_known",
+            "corrected",
+            "past",
+            "derived",
+            "replaced",
+            "problems",
+            "diagnoses",
+            "order",
+            "initial",
+            "acuity",
+            "cause_known",
+            "medical",
+            "text_score",
+            "written",
+            "source_text",
+            "source_written",
+            "operated",
+            "specific",
+            "fallback",
+            "explained",
+            "covered",
+            "only_objective",
+            "only_past",
+            "only_plan",
+            "only_ros",
         }
     )
 )
@@ -306,8 +356,14 @@ def _text_features(option: Option, score: float, weight: float, covered: bool, c
     features = dict.fromkeys(FEATURE_NAMES, 0.0)
     features.update(_base_features(option.code, option.title))
     features.update(
-        weight=weight, text_score=score, source_text=1.0, covered=float(covered), problems=log1p(context.count),
-        diagnoses=log1p(len(context.diagnoses)), initial=float(context.encounter == "initial"), first_place=1.0,
+        weight=weight,
+        text_score=score,
+        source_text=1.0,
+        covered=float(covered),
+        problems=log1p(context.count),
+        diagnoses=log1p(len(context.diagnoses)),
+        initial=float(context.encounter == "initial"),
+        first_place=1.0,
     )
     return features
 

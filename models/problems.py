@@ -154,9 +154,8 @@ def overall_assertion(group: list[Finding]) -> str:
 
 
 def _absorb_wider(problems: list[Problem], vocabulary: Vocabulary) -> list[Problem]:
-    """A mention at a wider place of the same side ("leg pain" beside "knee pain") stays; a bare one without any site
-    joins nothing. A site-less problem is dropped when the same concept is present at two or more sites."""
-    sited = {}
+    """Let a problem without any site join the same concept where it is present at a site."""
+    sited: dict[str, list[Problem]] = {}
     for problem in problems:
         if problem.sites and problem.assertion == "present":
             sited.setdefault(problem.concept, []).append(problem)

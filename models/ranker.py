@@ -176,7 +176,7 @@ def load_ranker(path: Path = MODEL_FILE) -> Ranker:
         stored = skops.io.load(path, trusted=["models.ranker.CodeRanker"])
     except FileNotFoundError:
         raise ModelError(f"the trained model {path.name} is missing; run `theracode train` or reinstall") from None
-    except Exception as error:
+    except Exception as error:  # a damaged archive can fail in many ways; the remedy is the same
         reason = type(error).__name__
         raise ModelError(f"the trained model {path.name} cannot be read ({reason}); run `theracode train`") from None
     if not isinstance(stored, dict) or stored.get("features") != list(FEATURE_NAMES):

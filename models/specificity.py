@@ -173,7 +173,9 @@ def fit(
     if facets.dominance in {"dominant", "nondominant"} and side in {"right", "left"}:
         side_value += DOMINANCE_MATCH if facets.dominance == dominance_of(side, handedness) else DOMINANCE_OTHER
     said = qualifiers | concept.qualifiers | ({acuity} if acuity else set())
-    groups = {vocabulary.qualifier_groups.get(q): q for q in qualifiers | (concept.qualifiers & vocabulary.qualifier_groups.keys())}
+    groups = {
+        vocabulary.qualifier_groups.get(q): q for q in qualifiers | (concept.qualifiers & vocabulary.qualifier_groups.keys())
+    }
     qualifier_value = 0.0
     unsupported = 0
     matched: list[str] = []
@@ -220,7 +222,15 @@ def fit(
         residual_value += TRAUMA * (trauma if facets.code[0] == "S" else -trauma)
     score = 1.0 + site_value + side_value + qualifier_value + residual_value - step * min(stem_rank, 12)
     return Fit(
-        facets.code, score, site_value, side_value, qualifier_value, residual_value, stem_rank, unsupported, tuple(sorted(matched))
+        facets.code,
+        score,
+        site_value,
+        side_value,
+        qualifier_value,
+        residual_value,
+        stem_rank,
+        unsupported,
+        tuple(sorted(matched)),
     )
 
 

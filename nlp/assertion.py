@@ -1,4 +1,4 @@
-"""Assertion: is the finding present, negated, uncertain, historical, of the family, only a goal, or the normal side?
+"""Assertion: whether a finding is present, negated, uncertain, historical, of the family, a goal or the normal side.
 
 After ConText (Harkema et al. 2009): cues look forward or backward inside a sentence until a termination word or the end
 of their scope. Unlike ConText every decision keeps its cue, and pseudo cues win by length because all cues are matched
@@ -50,7 +50,9 @@ class Assertion(TableComponent):
             draft, finding.start, finding.end, cues, normal=kind in _NORMAL_KINDS, dated=kind not in _DATED_KINDS
         )
         if best is None:
-            best = next((m for m in above if m.layer == CUE and m.value.category in _PRIORITY and draft.words[m.end] == ":"), None)
+            best = next(
+                (m for m in above if m.layer == CUE and m.value.category in _PRIORITY and draft.words[m.end] == ":"), None
+            )
         answer = self._answered(draft, finding.end)
         if answer:
             finding.assertion = "negated"

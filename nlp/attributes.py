@@ -14,13 +14,32 @@ from nlp.draft import Draft, FindingDraft, Mention, draft_of
 
 ACUITIES = frozenset({"acute", "chronic", "recurrent", "subacute"})
 _LINKS = (
-    ("secondary", "to"), ("due", "to"), ("2/2",), ("d/t",), ("following",), ("after",), ("since",), ("from",), ("status", "post"),
-    ("s/p",), ("related", "to"), ("caused", "by"), ("resulting", "from"), ("as", "a", "result", "of"), ("2", "to"), ("post",), ("r/t",),
+    ("secondary", "to"),
+    ("due", "to"),
+    ("2/2",),
+    ("d/t",),
+    ("following",),
+    ("after",),
+    ("since",),
+    ("from",),
+    ("status", "post"),
+    ("s/p",),
+    ("related", "to"),
+    ("caused", "by"),
+    ("resulting", "from"),
+    ("as", "a", "result", "of"),
+    ("2", "to"),
+    ("post",),
+    ("r/t",),
 )
-_CHRONIC = re.compile(r"\b(?:x|for|over|past|last)\s*(?:the\s+)?(?:past\s+|last\s+)?(?:>\s*)?(?:\d+|several|many|few)\s*\+?\s*(?:yrs?|years?)\b", re.IGNORECASE)
+_CHRONIC = re.compile(
+    r"\b(?:x|for|over|past|last)\s*(?:the\s+)?(?:past\s+|last\s+)?(?:>\s*)?(?:\d+|several|many|few)\s*\+?\s*(?:yrs?|years?)\b",
+    re.IGNORECASE,
+)
 _AGE = re.compile(
     r"\b(\d{1,3})\s*[- ]?\s*(?:y\.?\s?/?\s?o\.?\b|yo\b|yrs?\.?[- ]?old|years?[- ]?old|year[- ]old|y/o)"
-    r"|\bage[d]?:?\s+(\d{1,3})\b|\b(\d{1,2})\s*[- ]?\s*(?:m\.?/?o\.?\b|mos?\.?[- ]?old|months?[- ]?old)|\b(\d{1,2})\s*(?:wks?|weeks?)[- ]old",
+    r"|\bage[d]?:?\s+(\d{1,3})\b|\b(\d{1,2})\s*[- ]?\s*(?:m\.?/?o\.?\b|mos?\.?[- ]?old|months?[- ]?old)"
+    r"|\b(\d{1,2})\s*(?:wks?|weeks?)[- ]old",
     re.IGNORECASE,
 )
 _FEMALE = re.compile(r"\b(?:female|woman|girl|lady|she|her|mrs|ms)\b|\by/?o\s+F\b|\u2640", re.IGNORECASE)
@@ -67,7 +86,9 @@ class Attributes(TableComponent):
         value = "without_loc" if "without_loc" in told else sorted(told)[0]
         for finding in draft.findings:
             if any(code.startswith("S06") for code in self.vocabulary.concepts[finding.concept].codes):
-                finding.qualifiers = {q for q in finding.qualifiers if self.vocabulary.qualifier_groups[q] != "consciousness"} | {value}
+                finding.qualifiers = {q for q in finding.qualifiers if self.vocabulary.qualifier_groups[q] != "consciousness"} | {
+                    value
+                }
 
     def _qualify(self, draft: Draft, finding: FindingDraft, near: list[Mention]) -> None:
         for mention in near:
@@ -75,7 +96,11 @@ class Attributes(TableComponent):
                 finding.qualifiers.add(mention.value)
             elif mention.layer == PHASE and mention.value in ACUITIES:
                 gap = finding.start - mention.end
-                if 0 <= gap <= 4 or 0 <= mention.start - finding.end <= 6 or (mention.start >= finding.start and mention.end <= finding.end):
+                if (
+                    0 <= gap <= 4
+                    or 0 <= mention.start - finding.end <= 6
+                    or (mention.start >= finding.start and mention.end <= finding.end)
+                ):
                     if not finding.acuity or gap >= 0:
                         finding.acuity = mention.value
                     finding.cues.append(draft.cue("acuity", mention.value, mention.start, mention.end))
@@ -84,9 +109,7 @@ class Attributes(TableComponent):
             if _CHRONIC.search(draft.span_text(low, high)):
                 finding.acuity = "chronic"
 
-    def _cause(
-        self, draft: Draft, finding: FindingDraft, near: list[Mention], siblings: list[FindingDraft]
-    ) -> None:
+    def _cause(self, draft: Draft, finding: FindingDraft, near: list[Mention], siblings: list[FindingDraft]) -> None:
         words = draft.words
         for other in siblings:
             if other is finding or other.start < finding.end or other.concept == finding.concept:

@@ -22,7 +22,9 @@ from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Reading,
 READING = "reading"
 T = TypeVar("T")
 _CODE = re.compile(r"(?<![A-Za-z0-9.])([A-TV-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?)(?![0-9A-Za-z]|\.\d)")
-_PHRASE_SECTIONS = frozenset({"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "chief_complaint", "imaging"})
+_PHRASE_SECTIONS = frozenset(
+    {"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "chief_complaint", "imaging"}
+)
 _RULE_OUT = frozenset({"no", "without", "w/o", "denies", "deny", "denied", "not"})
 _ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "sequela"})
 _DOMINANCES = {"right_dominant": "right", "left_dominant": "left", "ambidextrous": "ambidextrous"}
@@ -112,8 +114,13 @@ class Findings(TableComponent):
     def _causes(self, draft: Draft) -> list[CauseMention]:
         return [
             CauseMention(
-                m.value, self.vocabulary.causes[m.value][0], draft.starts[m.start], draft.ends[m.end - 1],
-                draft.span_text(m.start, m.end), cause_assertion(draft, m), draft.sentence_of[m.start],
+                m.value,
+                self.vocabulary.causes[m.value][0],
+                draft.starts[m.start],
+                draft.ends[m.end - 1],
+                draft.span_text(m.start, m.end),
+                cause_assertion(draft, m),
+                draft.sentence_of[m.start],
             )
             for m in draft.mentions
             if m.layer == CAUSE
@@ -156,8 +163,13 @@ class Findings(TableComponent):
                     value = "present" if chosen is None else chosen.value.category
                     phrases.append(
                         DiagnosisPhrase(
-                            tuple(draft.words[low:position]), draft.starts[low], draft.ends[position - 1],
-                            draft.span_text(low, position), next(iter(named)) if len(named) == 1 else "", value, section,
+                            tuple(draft.words[low:position]),
+                            draft.starts[low],
+                            draft.ends[position - 1],
+                            draft.span_text(low, position),
+                            next(iter(named)) if len(named) == 1 else "",
+                            value,
+                            section,
                             self.vocabulary.section_defaults.get(section, ("present", 0.4))[1],
                         )
                     )
@@ -169,7 +181,12 @@ class Findings(TableComponent):
         phases: dict[str, list[CueUse]] = {}
         for mention in draft.mentions:
             if mention.layer == PHASE and mention.value not in ACUITIES:
-                if mention.value in _ASSERTED_PHASES and cause_assertion(draft, mention) in {"negated", "uncertain", "hypothetical", "family"}:
+                if mention.value in _ASSERTED_PHASES and cause_assertion(draft, mention) in {
+                    "negated",
+                    "uncertain",
+                    "hypothetical",
+                    "family",
+                }:
                     continue
                 phases.setdefault(mention.value, []).append(draft.cue("phase", mention.value, mention.start, mention.end))
         return phases

@@ -7,8 +7,8 @@ the line, earlier mentions of the same site. Sides that contradict each other ar
 
 from __future__ import annotations
 
-from bisect import bisect_left
 import re
+from bisect import bisect_left
 from collections import Counter
 
 from spacy.language import Language
@@ -20,8 +20,29 @@ from nlp.component import TableComponent
 from nlp.draft import Draft, FindingDraft, Mention, SiteMention, draft_of
 
 _JOINERS = frozenset({"and", "&", "/", ",", "or", "+", "to", "into", "as", "well"})
-_OF = frozenset({"in", "of", "at", "to", "over", "around", "on", "along", "within", "across", "from", "involving", "affecting", "about"})
-_SMALL = frozenset({"the", "her", "his", "their", "both", "entire", "whole", ",", "area", "joint", "region", "side", "mid", "lower", "upper", "("})
+_OF = frozenset(
+    {"in", "of", "at", "to", "over", "around", "on", "along", "within", "across", "from", "involving", "affecting", "about"}
+)
+_SMALL = frozenset(
+    {
+        "the",
+        "her",
+        "his",
+        "their",
+        "both",
+        "entire",
+        "whole",
+        ",",
+        "area",
+        "joint",
+        "region",
+        "side",
+        "mid",
+        "lower",
+        "upper",
+        "(",
+    }
+)
 _LIMB_PARTS = frozenset({"bone", "muscle", "tendon", "ligament", "nerve", "cartilage"})  # take the side of their limb
 _REGIONAL = re.compile(r"disc|spondyl|stenosis|radicul|segmental|somatic|facet|compression|spinal|instability|myelopath")
 _SPINE_REGIONS = frozenset({"cervical_spine", "thoracic_spine", "lumbar_spine", "cervicothoracic", "thoracolumbar", "sacrum"})
@@ -82,7 +103,7 @@ class Laterality(TableComponent):
                 anchors.update(range(mention.start, mention.end))
         usable = []
         for mention in draft.mentions:
-            if mention.layer != SIDE or draft.heading[mention.start] and mention.value.near:
+            if mention.layer != SIDE or (draft.heading[mention.start] and mention.value.near):
                 continue
             form: SideForm = mention.value
             if form.near:
@@ -91,7 +112,13 @@ class Laterality(TableComponent):
                     before -= 1
                 beside = any(
                     position in anchors and draft.sentence_of[position] == draft.sentence_of[mention.start]
-                    for position in (before, after, after + 1 if after < len(draft.words) and draft.words[after] in {"/", "&", "and", "knee", "sided"} else after)
+                    for position in (
+                        before,
+                        after,
+                        after + 1
+                        if after < len(draft.words) and draft.words[after] in {"/", "&", "and", "knee", "sided"}
+                        else after,
+                    )
                     if 0 <= position < len(draft.words)
                 )
                 if not beside:
@@ -175,7 +202,12 @@ class Laterality(TableComponent):
             self._take(draft, finding, parts[0])
             for part in parts[1:]:
                 copy = FindingDraft(
-                    finding.start, finding.end, finding.concept, finding.assertion, corrected=finding.corrected, cues=list(finding.cues)
+                    finding.start,
+                    finding.end,
+                    finding.concept,
+                    finding.assertion,
+                    corrected=finding.corrected,
+                    cues=list(finding.cues),
                 )
                 self._take(draft, copy, part)
                 more.append(copy)
@@ -225,8 +257,10 @@ class Laterality(TableComponent):
             last = left[-1]
             gap = words[last.end : finding.start]
             between = [f for f in others if last.end <= f.start and f.end <= finding.start]
-            if len(gap) <= 6 and not any(w in {".", ";"} for w in gap) and (
-                not between or all(w in _JOINERS for w in _gap_words(draft, last.end, finding.start, between))
+            if (
+                len(gap) <= 6
+                and not any(w in {".", ";"} for w in gap)
+                and (not between or all(w in _JOINERS for w in _gap_words(draft, last.end, finding.start, between)))
             ):
                 run = [last]
                 for site in reversed(left[:-1]):
@@ -261,7 +295,7 @@ class Laterality(TableComponent):
         bridge = [f for f in others if f.start >= finding.end and f.end <= first.start]
         gap_words = _gap_words(draft, finding.end, first.start, bridge) if bridge else gap
         side_words = {"right", "left", "r", "l", "bilateral", "(", ")", "b", "rt", "lt", "bil", "bilat"}
-        if len(gap_words) > 6 or not gap_words and not gap:
+        if len(gap_words) > 6 or (not gap_words and not gap):
             return []
         if not any(word in _OF for word in gap_words):
             return []
@@ -269,17 +303,20 @@ class Laterality(TableComponent):
             return []
         run = [first]
         for site in right[1:]:
-            if self._joined(draft, run[-1].end, site.start) or _only_sides(draft, run[-1].end, site.start):
-                run.append(site)
-            elif all(w in _OF or w in _SMALL or w in side_words or w in _JOINERS for w in words[run[-1].end : site.start]) and site.start - run[-1].end <= 4:
+            if (
+                self._joined(draft, run[-1].end, site.start)
+                or _only_sides(draft, run[-1].end, site.start)
+                or (
+                    all(w in _OF or w in _SMALL or w in side_words or w in _JOINERS for w in words[run[-1].end : site.start])
+                    and site.start - run[-1].end <= 4
+                )
+            ):
                 run.append(site)
             else:
                 break
         return run
 
-    def _side_from_sentence(
-        self, draft: Draft, finding: FindingDraft, sides: list[Mention], sites: list[SiteMention]
-    ) -> None:
+    def _side_from_sentence(self, draft: Draft, finding: FindingDraft, sides: list[Mention], sites: list[SiteMention]) -> None:
         side_at = {position: mention for mention in sides for position in range(mention.start, mention.end)}
         found = _beside(draft, side_at, finding.start, finding.end)
         if found is None and finding.sites:
@@ -292,7 +329,11 @@ class Laterality(TableComponent):
                 return
         if found is None:
             values = {m.value.side for m in sides}
-            taken = {s.side for s in sites if s.side and finding.sites and not any(self.vocabulary.related(s.site, own) for own in finding.sites)}
+            taken = {
+                s.side
+                for s in sites
+                if s.side and finding.sites and not any(self.vocabulary.related(s.site, own) for own in finding.sites)
+            }
             if len(values) == 1 and not taken:
                 nearest = min(sides, key=lambda m: min(abs(m.start - finding.end), abs(finding.start - m.end)))
                 gap = min(abs(nearest.start - finding.end), abs(finding.start - nearest.end))
@@ -313,7 +354,12 @@ class Laterality(TableComponent):
             concept = self.vocabulary.concepts[finding.concept]
             if finding.sites and not finding.side:
                 self._side_of_note(draft, finding, note_sides)
-            elif not finding.sites and last is not None and concept.kind in {"symptom", "injury", "diagnosis"} and self._needs_site(finding):
+            elif (
+                not finding.sites
+                and last is not None
+                and concept.kind in {"symptom", "injury", "diagnosis"}
+                and self._needs_site(finding)
+            ):
                 close = draft.sentence_of[finding.start] - draft.sentence_of[last.start] <= 1
                 if close and last.sites and draft.section_of[last.start] == draft.section_of[finding.start]:
                     finding.sites = list(last.sites)
@@ -325,7 +371,8 @@ class Laterality(TableComponent):
     def _take_spinal_region(self, draft: Draft) -> None:
         """A spinal condition without a region ("spinal stenosis", "the disc") takes the nearest region of the note."""
         regions = [
-            s for s in draft.sites
+            s
+            for s in draft.sites
             if s.site not in self._generic and not s.normal and not _SPINE_REGIONS.isdisjoint(self.vocabulary.lineage(s.site))
         ]
         if not regions:
@@ -383,15 +430,21 @@ def _only_sides(draft: Draft, low: int, high: int) -> bool:
 
 
 def _merged_sides(sides: list[Mention], draft: Draft) -> list[Mention]:
-    """"Right and left", "R/L", "R > L" are one bilateral mention."""
+    """Join two sides to one bilateral mention: "right and left", "R/L", "R > L"."""
     merged: list[Mention] = []
     for mention in sides:
         if merged:
             previous = merged[-1]
             gap = draft.words[previous.end : mention.start]
             both = {previous.value.side, mention.value.side} == {"right", "left"}
-            if both and 0 < len(gap) <= 2 and all(w in {"and", "&", "/", ">", "<", "greater", "than", "worse", ">>", "<<"} for w in gap):
-                merged[-1] = Mention(previous.start, mention.end, SIDE, SideForm("bilateral", previous.value.site or mention.value.site))
+            if (
+                both
+                and 0 < len(gap) <= 2
+                and all(w in {"and", "&", "/", ">", "<", "greater", "than", "worse", ">>", "<<"} for w in gap)
+            ):
+                merged[-1] = Mention(
+                    previous.start, mention.end, SIDE, SideForm("bilateral", previous.value.site or mention.value.site)
+                )
                 continue
         merged.append(mention)
     return merged

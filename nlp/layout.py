@@ -189,9 +189,7 @@ class Layout(TableComponent):
     def _fill(draft: Draft, starts: set[int]) -> None:
         count = len(draft.words)
         ordered = [
-            position
-            for start, stop in pairwise([*sorted(starts), count])
-            for position in range(start, stop, _LONGEST_SENTENCE)
+            position for start, stop in pairwise([*sorted(starts), count]) for position in range(start, stop, _LONGEST_SENTENCE)
         ]
         draft.sentence_of = [0] * count
         for number, start in enumerate(ordered):

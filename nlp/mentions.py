@@ -100,9 +100,14 @@ class Mentions(TableComponent):
         if not draft.text[draft.starts[index] : draft.ends[index]].isupper():
             return False
         low, high = max(0, index - 4), min(len(draft.words), index + 5)
-        return any(
-            any(letter.islower() for letter in draft.text[draft.starts[i] : draft.ends[i]]) for i in range(low, high) if i != index
-        ) or high - low <= 4
+        return (
+            any(
+                any(letter.islower() for letter in draft.text[draft.starts[i] : draft.ends[i]])
+                for i in range(low, high)
+                if i != index
+            )
+            or high - low <= 4
+        )
 
     # ---------------------------------------------------------------- short forms
 
@@ -113,8 +118,8 @@ class Mentions(TableComponent):
             low -= 1
         while high < len(words) and draft.lines[high] - line <= 1 and high - end < 60:
             high += 1
-        around = words[low:start] + ["\0"] + words[end:high]
-        near = words[max(0, start - 3) : start] + ["\0"] + words[end : end + 3]
+        around = [*words[low:start], "\0", *words[end:high]]
+        near = [*words[max(0, start - 3) : start], "\0", *words[end : end + 3]]
         for short in self.vocabulary.short_forms[form]:
             if any(_holds(near, path) for path in short.against):
                 continue
@@ -136,12 +141,16 @@ class Mentions(TableComponent):
         for mention in mentions:
             width = mention.end - mention.start
             drug = mention.layer == CAUSE and self.vocabulary.causes[mention.value][0] == "drug"
-            if not drug and mention.layer in {CONCEPT, CAUSE, CUE} and any(
-                start <= mention.start
-                and mention.end <= end
-                and end - start > width
-                and not (mention.layer == CUE and mention.start == start and words[end : end + 1] in (["/"], ["or"], ["nor"]))
-                for start, end in covering.get(mention.start, ())
+            if (
+                not drug
+                and mention.layer in {CONCEPT, CAUSE, CUE}
+                and any(
+                    start <= mention.start
+                    and mention.end <= end
+                    and end - start > width
+                    and not (mention.layer == CUE and mention.start == start and words[end : end + 1] in (["/"], ["or"], ["nor"]))
+                    for start, end in covering.get(mention.start, ())
+                )
             ):
                 continue
             kept.append(mention)

@@ -59,12 +59,7 @@ class ClinicalTokenizer:
             spaces.append(False)
             start, end = match.span()
             if piece in SKIPPED:
-                inside = (
-                    0 < start
-                    and end < len(text)
-                    and not text[start - 1].isspace()
-                    and not text[end].isspace()
-                )
+                inside = start > 0 and end < len(text) and not text[start - 1].isspace() and not text[end].isspace()
                 if inside or piece not in "-\u2010\u2011\u2012\u2013":
                     continue
             draft.words.append(normal_form(piece))
@@ -95,7 +90,7 @@ class ClinicalTokenizer:
         return self
 
 
-@spacy.registry.tokenizers("theracode.ClinicalTokenizer")
+@spacy.registry.tokenizers("theracode.ClinicalTokenizer")  # type: ignore[untyped-decorator]
 def create_tokenizer() -> Any:
     """Factory for spaCy's configuration."""
 

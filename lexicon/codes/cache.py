@@ -35,7 +35,7 @@ def load_compiled(name: str, key: str) -> Any | None:
     path = cache_folder() / f"{name}-{key[:16]}.msgpack"
     try:
         stored = srsly.msgpack_loads(path.read_bytes())
-    except Exception:  # noqa: BLE001 - whatever is wrong with a cache file, the remedy is to build it again
+    except Exception:
         return None
     if not isinstance(stored, dict) or stored.get("key") != key:
         return None
@@ -67,7 +67,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

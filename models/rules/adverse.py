@@ -25,7 +25,9 @@ class AdverseEffect:
     mention: CauseMention
 
 
-def adverse_effects(reading: Reading, codes: list[str], encounter: str, edition: Edition, vocabulary: Vocabulary) -> list[AdverseEffect]:
+def adverse_effects(
+    reading: Reading, codes: list[str], encounter: str, edition: Edition, vocabulary: Vocabulary
+) -> list[AdverseEffect]:
     """Adverse-effect codes for the reported diseases.
 
     Parameters

@@ -29,8 +29,24 @@ _PAIN_TYPES = {
     "G89.3": frozenset({"neoplasm"}),
     "G89.4": frozenset({"pain_syndrome"}),
 }
-_M80_LETTER = {"A": "A", "B": "A", "C": "A", "D": "D", "E": "D", "F": "D", "G": "G", "H": "G", "J": "G",
-               "K": "K", "M": "K", "N": "K", "P": "P", "Q": "P", "R": "P", "S": "S"}
+_M80_LETTER = {
+    "A": "A",
+    "B": "A",
+    "C": "A",
+    "D": "D",
+    "E": "D",
+    "F": "D",
+    "G": "G",
+    "H": "G",
+    "J": "G",
+    "K": "K",
+    "M": "K",
+    "N": "K",
+    "P": "P",
+    "Q": "P",
+    "R": "P",
+    "S": "S",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +118,7 @@ def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary) -> Coded
     return Coded(option.code, sites, side, frozenset(facts))
 
 
-def rulings(
-    coded: Sequence[Coded], edition: Edition, vocabulary: Vocabulary, *, pain_management: bool = False
-) -> list[Ruling]:
+def rulings(coded: Sequence[Coded], edition: Edition, vocabulary: Vocabulary, *, pain_management: bool = False) -> list[Ruling]:
     """What all rules of this module say of the codes that are about to be reported."""
     return [
         *injury_or_chronic(coded, vocabulary),

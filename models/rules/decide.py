@@ -23,7 +23,12 @@ from nlp.finding import Reading
 
 ALTERNATIVE_FLOOR = 0.02
 EXTERNAL_PROBABILITY = 0.5  # external causes follow from rules, not from the ranker: neither likely nor unlikely
-REPLACED = {"combination": "combination-code", "stroke": "stroke-sequela", "joint_replaced": "condition-gone", "operated": "condition-gone"}
+REPLACED = {
+    "combination": "combination-code",
+    "stroke": "stroke-sequela",
+    "joint_replaced": "condition-gone",
+    "operated": "condition-gone",
+}
 
 
 @dataclass(slots=True)
@@ -56,8 +61,13 @@ def mark_explained(options: list[Option], vocabulary: Vocabulary) -> None:
             if disease.problem.assertion != "present" or disease.problem is symptom.problem:
                 continue
             if explains(
-                symptom.code, symptom.problem.sites, symptom.problem.side,
-                disease.code, disease.problem.sites, disease.problem.side, vocabulary,
+                symptom.code,
+                symptom.problem.sites,
+                symptom.problem.side,
+                disease.code,
+                disease.problem.sites,
+                disease.problem.side,
+                vocabulary,
             ):
                 symptom.features["explained"] = max(symptom.features.get("explained", 0.0), 0.5 + disease.problem.weight / 2)
 
@@ -241,8 +251,13 @@ def _drop_integral(chosen: list[Option], blocked: dict[str, RuleVerdict], vocabu
                 if other is option or other.problem is None or other.problem is option.problem:
                     continue
                 row = explains(
-                    option.code, option.problem.sites, option.problem.side,
-                    other.code, other.problem.sites, other.problem.side, vocabulary,
+                    option.code,
+                    option.problem.sites,
+                    option.problem.side,
+                    other.code,
+                    other.problem.sites,
+                    other.problem.side,
+                    vocabulary,
                 )
                 if row is not None:
                     blocked[option.code] = RuleVerdict(
@@ -290,9 +305,7 @@ def _resolve_excludes(
         kept = [o for o in kept if o.code != goes]
 
 
-def _block_alternatives(
-    ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], edition: Edition
-) -> None:
+def _block_alternatives(ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], edition: Edition) -> None:
     codes = {o.code for o in chosen}
     for option in ranked:
         if option.code in codes or option.code in blocked or option.place > 0:

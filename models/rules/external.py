@@ -167,9 +167,7 @@ def external_causes(
     return result
 
 
-def _mechanisms(
-    stated: list[CauseMention], linked: set[str], vocabulary: Vocabulary, table: _Families
-) -> list[CauseMention]:
+def _mechanisms(stated: list[CauseMention], linked: set[str], vocabulary: Vocabulary, table: _Families) -> list[CauseMention]:
     """The mechanisms that count: those of the injuries if any has one, else all stated ones; causes with codes only."""
     mentions = [m for m in stated if m.kind == "mechanism" and vocabulary.causes[m.cause][1]]
     specific = _specific(mentions, table)

@@ -125,12 +125,10 @@ def _is_other(sibling: str, parent: str, edition: Edition) -> bool:
     return words.count("other") > edition.title(parent).lower().split().count("other")
 
 
-def _counterpart(
-    node: str, sibling: str, own: CodeFacets, side: str, edition: Edition, facets: FacetIndex
-) -> str | None:
+def _counterpart(node: str, sibling: str, own: CodeFacets, side: str, edition: Edition, facets: FacetIndex) -> str | None:
     """The leaf below ``sibling`` that says the same as ``own`` otherwise: same ending, and no other side."""
     leaves = edition.leaves_below(sibling)
-    same = f"{sibling}{own.code[len(node):]}"
+    same = f"{sibling}{own.code[len(node) :]}"
     if same in leaves and _side_fits(facets[same].side, side):
         return same
     fitting = [leaf for leaf in leaves if _side_fits(facets[leaf].side, side)]
@@ -227,9 +225,7 @@ def _necessity(option: Option, options: list[Option], facets: FacetIndex) -> lis
     return [Question(_NECESSITY, text)]
 
 
-def _uncertain(
-    problems: list[Problem], facets: FacetIndex, edition: Edition, vocabulary: Vocabulary
-) -> list[Question]:
+def _uncertain(problems: list[Problem], facets: FacetIndex, edition: Edition, vocabulary: Vocabulary) -> list[Question]:
     """An uncertain diagnosis is not coded (IV.H): which codes would follow once it is confirmed."""
     questions = []
     for problem in problems:
