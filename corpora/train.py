@@ -23,8 +23,9 @@ from corpora.loaders import load_corpus
 from corpora.metrics import score_note, value_of
 from corpora.schema import GoldNote, corpus_digest
 from models.coder import Coder
+from models.estimator import MODEL_FILE, CodeRanker, ranker_of, save_estimators
 from models.options import FEATURE_NAMES
-from models.ranker import CARD_FILE, MODEL_FILE, CodeRanker, Ranker, matrix, save_ranker
+from models.ranker import CARD_FILE, WEIGHTS_FILE, matrix, save_ranker
 
 OPTIONAL_WEIGHT = 0.3
 SEED = 0
@@ -91,7 +92,7 @@ def choose_threshold(
     """The threshold with the best F1 of the recommended set on ``notes``, and F1 for every threshold tried."""
     scores = {}
     for threshold in THRESHOLDS:
-        coder.ranker = Ranker(report, lead, threshold)
+        coder.ranker = ranker_of(report, lead, threshold)
         scored = [score_note(gold, coder.suggest(gold.to_note())) for gold in notes]
         scores[f"{threshold:.2f}"] = round(float(value_of(scored, "f1") or 0.0), 4)
     best = max(THRESHOLDS, key=lambda t: (scores[f"{t:.2f}"], t))
@@ -180,14 +181,16 @@ def learning_curve(notes: Sequence[GoldNote], table: Table, held_out: Table) -> 
     return curve
 
 
-def train(*, extra: Sequence[Path] = (), model: Path = MODEL_FILE, card: Path = CARD_FILE) -> dict[str, Any]:
+def train(
+    *, extra: Sequence[Path] = (), model: Path = MODEL_FILE, weights: Path = WEIGHTS_FILE, card: Path = CARD_FILE
+) -> dict[str, Any]:
     """Fit the ranker, write it and its card, and return the card.
 
     Parameters
     ----------
     extra : sequence of Path
         Further gold notes (for example decisions exported from the review page) that teach beside the train split.
-    model, card : Path
+    model, weights, card : Path
         Where to write.
 
     Raises
@@ -205,8 +208,9 @@ def train(*, extra: Sequence[Path] = (), model: Path = MODEL_FILE, card: Path = 
     table, held_out = gather(notes, coder), gather(dev, coder)
     report, lead = fit(table)
     threshold, by_threshold = choose_threshold(report, lead, dev, coder)
-    save_ranker(Ranker(report, lead, threshold), model)
-    weights = sorted(zip(FEATURE_NAMES, report.coef_, strict=True), key=lambda item: -abs(item[1]))
+    save_estimators(report, lead, threshold, model)
+    save_ranker(ranker_of(report, lead, threshold), weights)
+    by_weight = sorted(zip(FEATURE_NAMES, report.coef_, strict=True), key=lambda item: -abs(item[1]))
     content = {
         "model": "logistic regression on named features, two heads (report, lead)",
         "edition": "codes of the edition in force on each note's date of service",
@@ -221,7 +225,7 @@ def train(*, extra: Sequence[Path] = (), model: Path = MODEL_FILE, card: Path = 
         "f1_on_dev_by_threshold": by_threshold,
         "cross_validation_on_train": compare(table),
         "learning_curve_on_dev": learning_curve(notes, table, held_out),
-        "features": {name: round(float(weight), 3) for name, weight in weights},
+        "features": {name: round(float(weight), 3) for name, weight in by_weight},
         "limits": [
             "The notes were written for this project and coded twice without certified coders; no patient data.",
             "Probabilities are calibrated on outpatient therapy notes; on other kinds of notes they are rougher.",

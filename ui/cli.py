@@ -483,6 +483,29 @@ def bench(
         _console(stderr=True).print(f"{report / 'bench.html'}")
 
 
+@app.command()
+def train(
+    extra: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Gold notes that teach too, for example exported decisions.")
+    ] = None,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Refit the ranker from the corpora of this repository; the same corpora give the same files."""
+    from corpora.train import train as fit_ranker
+
+    with _console(stderr=True).status("training"):
+        card = fit_ranker(extra=extra or [])
+    if format_ is Format.json:
+        _print_json(card)
+        return
+    console = _console()
+    console.print(f"trained on {card['corpus']['train_notes']} notes, threshold {card['threshold']:.2f}")
+    for name, scores in card["cross_validation_on_train"].items():
+        console.print(
+            f"  {name}: average precision {scores['average_precision']:.3f}, F1 before rules {scores['f1_before_rules']:.3f}"
+        )
+
+
 @contextmanager
 def _bench_progress() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import Progress, TaskID
