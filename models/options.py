@@ -31,7 +31,6 @@ _SECTIONS = {
     "in_header": {"header", "whole"},
     "in_other": {"other", "review_of_systems"},
 }
-_CHAPTERS = "MSRZGIFNT"
 
 
 @dataclass(slots=True)
@@ -46,6 +45,8 @@ class Option:
         None where the code comes from text retrieval or was written by the author.
     features : dict
         Named numbers for the ranker; the explanation shows them.
+    side : str
+        Side that the title says; empty where it says none.
     reasons : list of str
         Why this side, site, 7th character.
     """
@@ -56,6 +57,7 @@ class Option:
     problem: Problem | None
     place: int
     source: str
+    side: str = ""
     features: dict[str, float] = field(default_factory=dict)
     evidence: list[tuple[int, int]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
@@ -111,7 +113,7 @@ class Proposer:
         self, leaf: str, problem: Problem | None, place: int, fit: Fit, margin: float, encounter: str, phases: frozenset[str]
     ) -> Option | None:
         code, seventh = seventh_character(self.edition, leaf, encounter, phases)
-        option = Option(code, leaf, self.edition.title(code), problem, place, "facets")
+        option = Option(code, leaf, self.edition.title(code), problem, place, "facets", self.finder.facets[leaf].side)
         if problem is not None:
             best = problem.mentions[:3]
             option.evidence = [(m.start, m.end) for m in best]
@@ -144,7 +146,7 @@ class Proposer:
                     continue
                 if score < TEXT_FLOOR or (covered and score < 0.72):
                     continue
-                option = Option(code, leaf, self.edition.title(code), None, 0, "text")
+                option = Option(code, leaf, self.edition.title(code), None, 0, "text", side)
                 option.evidence = [(phrase.start, phrase.end)]
                 option.reasons = [f"text: the words of '{phrase.text[:60]}' match the title"]
                 if seventh:
@@ -220,12 +222,13 @@ def _reasons(problem: Problem, code_side: str) -> list[str]:
     return reasons
 
 
-def _base_features(code: str, title: str) -> dict[str, float]:
+def _base_features(title: str, code_side: str) -> dict[str, float]:
     low = title.lower()
-    features = {f"chapter_{letter}": float(code[0] == letter) for letter in _CHAPTERS}
-    features["code_unspecified"] = float("unspecified" in low)
-    features["code_other"] = float(low.startswith("other ") or " other " in low)
-    return features
+    return {
+        "side_open": float(code_side == "unspecified"),
+        "code_unspecified": float("unspecified" in low),
+        "code_other": float(low.startswith("other ") or " other " in low),
+    }
 
 
 def _features(
@@ -233,7 +236,7 @@ def _features(
 ) -> dict[str, float]:
     mentions: list[Finding] = problem.mentions
     sections = {m.section for m in mentions}
-    features = _base_features(option.code, option.title)
+    features = _base_features(option.title, option.side)
     features.update(
         fit=fit.score,
         fit_site=fit.site,
@@ -294,10 +297,10 @@ def _features(
 
 FEATURE_NAMES: tuple[str, ...] = tuple(
     sorted(
-        {f"chapter_{letter}" for letter in _CHAPTERS}
-        | {f"kind_{kind}" for kind in CODED_KINDS}
+        {f"kind_{kind}" for kind in CODED_KINDS}
         | set(_SECTIONS)
         | {
+            "side_open",
             "code_unspecified",
             "code_other",
             "fit",
@@ -354,7 +357,7 @@ def _shares_site(first: Problem, second: Problem, vocabulary: Vocabulary) -> boo
 
 def _text_features(option: Option, score: float, weight: float, covered: bool, context: _NoteContext) -> dict[str, float]:
     features = dict.fromkeys(FEATURE_NAMES, 0.0)
-    features.update(_base_features(option.code, option.title))
+    features.update(_base_features(option.title, option.side))
     features.update(
         weight=weight,
         text_score=score,

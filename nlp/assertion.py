@@ -63,8 +63,17 @@ class Assertion(TableComponent):
             finding.assertion = _VALUE.get(cue.category, cue.category)
             finding.cues.append(draft.cue("assertion", finding.assertion, best.start, best.end))
             return
-        default, _ = self.vocabulary.section_defaults.get(draft.section_of[finding.start], ("present", 0.4))
+        section = draft.section_of[finding.start]
+        default, _ = self.vocabulary.section_defaults.get(section, ("present", 0.4))
+        if section == "plan" and self._stated(draft, finding.start):
+            default = "present"
         finding.assertion = default
+
+    @staticmethod
+    def _stated(draft: Draft, start: int) -> bool:
+        """Whether a plan states a fact before the finding ("he has a herniated disc") and does not only intend."""
+        low, _ = draft.sentences[draft.sentence_of[start]]
+        return any(word in _STATING for word in draft.words[low:start])
 
     @staticmethod
     def _answered(draft: Draft, end: int) -> bool:
@@ -130,6 +139,9 @@ class Assertion(TableComponent):
 
 
 _DATED_KINDS = frozenset({"diagnosis", "procedure", "status", "aftercare"})
+_STATING = frozenset(
+    {"has", "have", "had", "is", "are", "was", "shows", "showed", "revealed", "confirmed", "diagnosed", "demonstrates"}
+)
 _NO = frozenset({"no", "none", "n", "neg", "negative", "denies", "deny", "denied", "absent", "nil", "never", "0"})
 _NORMAL_KINDS = frozenset({"symptom", "function", "measure"})
 _NORMAL_STOPS = frozenset({"with", "and", "but", ",", "while", "that"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +16,9 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 import theracode
 from corpora.schema import GoldNote
 from lexicon.errors import ModelError
+from models.estimator import CodeRanker, head_of, load_estimators, ranker_of, save_estimators
 from models.options import FEATURE_NAMES, Option
-from models.ranker import CodeRanker, Ranker, load_ranker, matrix, save_ranker
+from models.ranker import Ranker, load_ranker, matrix, save_ranker
 
 ROWS = 120
 
@@ -30,13 +32,20 @@ def table(seed: int = 5) -> tuple[Any, Any]:
     return features, target
 
 
-def small_ranker(threshold: float = 0.4) -> Ranker:
+def estimators() -> tuple[CodeRanker, CodeRanker]:
     features, target = table()
-    return Ranker(CodeRanker().fit(features, target), CodeRanker().fit(features, 1 - target), threshold)
+    return CodeRanker().fit(features, target), CodeRanker().fit(features, 1 - target)
+
+
+def small_ranker(threshold: float = 0.4) -> Ranker:
+    return ranker_of(*estimators(), threshold)
 
 
 def option(values: dict[str, float]) -> Option:
     return Option("M17.11", "M17.11", "", None, 0, "facets", features=values)
+
+
+# ------------------------------------------------------------------ the estimator
 
 
 def contract() -> Iterator[Any]:
@@ -60,10 +69,14 @@ def test_constant_feature_has_no_weight() -> None:
 
 
 def test_contributions_sum_to_the_log_odds() -> None:
-    features, target = table()
-    model = CodeRanker().fit(features, target)
+    features, _ = table()
+    model, _ = estimators()
+    head = head_of(model)
     for row, odds in zip(features[:10], model.decision_function(features[:10]), strict=True):
-        assert model.contributions(row).sum() + model.intercept_ == pytest.approx(odds)
+        assert head.contributions(row).sum() + head.intercept == pytest.approx(odds)
+
+
+# ------------------------------------------------------------------ the ranker
 
 
 def test_contributions_of_a_real_option_sum_to_its_log_odds(coder: theracode.Coder, dev_notes: list[GoldNote]) -> None:
@@ -72,69 +85,115 @@ def test_contributions_of_a_real_option_sum_to_its_log_odds(coder: theracode.Cod
     report = coder.ranker.report
     assert options
     for item in options:
-        odds = report.contributions(matrix([item])[0]).sum() + report.intercept_
+        odds = report.contributions(matrix([item])[0]).sum() + report.intercept
         assert 1 / (1 + np.exp(-odds)) == pytest.approx(item.probability)
 
 
 def test_explanation_names_the_heaviest_features() -> None:
     ranker = small_ranker()
-    strongest = FEATURE_NAMES[int(np.argmax(np.abs(ranker.report.coef_)))]
+    strongest = FEATURE_NAMES[int(np.argmax(np.abs(ranker.report.weight)))]
     phrases = ranker.explain(option({strongest: 30.0}), top=1)
     assert phrases[0].startswith(strongest.replace("_", " "))
-    mean = option(dict(zip(FEATURE_NAMES, ranker.report.mean_, strict=True)))
-    assert ranker.explain(mean) == []
+    average = option(dict(zip(FEATURE_NAMES, ranker.report.mean, strict=True)))
+    assert ranker.explain(average) == []
 
 
 def test_scores_are_what_the_estimators_say() -> None:
-    ranker = small_ranker()
+    report, lead = estimators()
     features, _ = table(9)
     options = [option(dict(zip(FEATURE_NAMES, row, strict=True))) for row in features[:5]]
-    ranker.score(options)
-    assert [o.probability for o in options] == pytest.approx(ranker.report.predict_proba(features[:5])[:, 1])
-    assert [o.lead for o in options] == pytest.approx(ranker.lead.predict_proba(features[:5])[:, 1])
-    ranker.score([])  # nothing to score is no error
+    ranker_of(report, lead, 0.4).score(options)
+    assert [o.probability for o in options] == pytest.approx(report.predict_proba(features[:5])[:, 1])
+    assert [o.lead for o in options] == pytest.approx(lead.predict_proba(features[:5])[:, 1])
+
+
+def test_nothing_to_score_is_no_error() -> None:
+    options: list[Option] = []
+    small_ranker().score(options)
+    assert options == []
 
 
 def test_missing_feature_counts_as_zero() -> None:
     assert matrix([option({"fit": 2.0})])[0].sum() == 2.0
 
 
+# ------------------------------------------------------------------ files
+
+
 def test_same_training_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first", "second"):
-        save_ranker(small_ranker(), tmp_path / f"{name}.skops")
-    assert (tmp_path / "first.skops").read_bytes() == (tmp_path / "second.skops").read_bytes()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["first.skops", "second.skops"]  # no temporary file is left
+        save_ranker(small_ranker(), tmp_path / f"{name}.json")
+        save_estimators(*estimators(), 0.4, tmp_path / f"{name}.skops")
+    for ending in ("json", "skops"):
+        assert (tmp_path / f"first.{ending}").read_bytes() == (tmp_path / f"second.{ending}").read_bytes()
+    assert len(list(tmp_path.iterdir())) == 4  # no temporary file is left
 
 
-def test_round_trip(tmp_path: Path) -> None:
-    path = tmp_path / "ranker.skops"
+def test_round_trip_of_the_weights(tmp_path: Path) -> None:
+    path = tmp_path / "weights.json"
     ranker = small_ranker(threshold=0.35)
     save_ranker(ranker, path)
     loaded = load_ranker(path)
-    features, _ = table(9)
     assert loaded.threshold == 0.35
-    assert np.array_equal(loaded.report.decision_function(features), ranker.report.decision_function(features))
-    assert np.array_equal(loaded.lead.decision_function(features), ranker.lead.decision_function(features))
+    for name in ("mean", "scale", "weight", "intercept"):
+        for head in ("report", "lead"):
+            assert np.array_equal(getattr(getattr(loaded, head), name), getattr(getattr(ranker, head), name))
 
 
-def test_missing_model() -> None:
-    with pytest.raises(ModelError, match=r"nowhere\.skops is missing; run `theracode train`"):
-        load_ranker(Path("nowhere.skops"))
-
-
-@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 cut short"])
-def test_damaged_model(tmp_path: Path, content: bytes) -> None:
+def test_round_trip_of_the_estimators(tmp_path: Path) -> None:
     path = tmp_path / "ranker.skops"
+    report, lead = estimators()
+    save_estimators(report, lead, 0.35, path)
+    again, lead_again, threshold = load_estimators(path)
+    features, _ = table(9)
+    assert threshold == 0.35
+    assert np.array_equal(again.decision_function(features), report.decision_function(features))
+    assert np.array_equal(lead_again.decision_function(features), lead.decision_function(features))
+
+
+def test_shipped_weights_are_those_of_the_shipped_estimators() -> None:
+    report, lead, threshold = load_estimators()
+    shipped, ranker = load_ranker(), ranker_of(report, lead, threshold)
+    assert shipped.threshold == threshold
+    assert np.allclose(shipped.report.weight, ranker.report.weight)
+    assert np.allclose(shipped.lead.weight, ranker.lead.weight)
+
+
+@pytest.mark.parametrize("load", [load_ranker, load_estimators])
+def test_missing_model(load: Any) -> None:
+    with pytest.raises(ModelError, match=r"nowhere is missing; run `theracode train`"):
+        load(Path("nowhere"))
+
+
+@pytest.mark.parametrize("load", [load_ranker, load_estimators])
+@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 cut short", b"\xff\xfe", b"{}", b"[]", b"null"])
+def test_damaged_model(tmp_path: Path, load: Any, content: bytes) -> None:
+    path = tmp_path / "model"
     path.write_bytes(content)
     with pytest.raises(ModelError, match="cannot be read"):
-        load_ranker(path)
+        load(path)
 
 
-def test_cut_model(tmp_path: Path) -> None:
-    path = tmp_path / "ranker.skops"
-    save_ranker(small_ranker(), path)
-    path.write_bytes(path.read_bytes()[:-200])
+def test_cut_models(tmp_path: Path) -> None:
+    weights, archive = tmp_path / "weights.json", tmp_path / "ranker.skops"
+    save_ranker(small_ranker(), weights)
+    save_estimators(*estimators(), 0.4, archive)
+    for path in (weights, archive):
+        path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(ModelError, match="cannot be read"):
+        load_ranker(weights)
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_estimators(archive)
+
+
+@pytest.mark.parametrize("part", ["mean", "scale", "weight"])
+def test_weights_for_other_features(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "weights.json"
+    save_ranker(small_ranker(), path)
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["lead"][part] = stored["lead"][part][:-1]
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(ModelError, match="made for other features"):
         load_ranker(path)
 
 
@@ -143,7 +202,7 @@ def test_archive_without_schema(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(ModelError, match="cannot be read"):
-        load_ranker(path)
+        load_estimators(path)
 
 
 class Foreign:
@@ -154,20 +213,12 @@ def test_unknown_types_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "ranker.skops"
     skops.io.dump({"report": Foreign()}, path)
     with pytest.raises(ModelError, match="cannot be read"):
-        load_ranker(path)
+        load_estimators(path)
 
 
 @pytest.mark.parametrize("stored", [{"features": ["fit"]}, {"threshold": 0.5}, ["a list"]])
-def test_model_of_another_version(tmp_path: Path, stored: object) -> None:
+def test_archive_of_another_version(tmp_path: Path, stored: object) -> None:
     path = tmp_path / "ranker.skops"
     skops.io.dump(stored, path)
     with pytest.raises(ModelError, match=r"run `theracode train`"):
-        load_ranker(path)
-
-
-def test_model_for_other_features(tmp_path: Path) -> None:
-    path = tmp_path / "ranker.skops"
-    ranker = small_ranker()
-    skops.io.dump({"report": ranker.report, "lead": ranker.lead, "threshold": 0.4, "features": [*FEATURE_NAMES, "new"]}, path)
-    with pytest.raises(ModelError, match="made for other features"):
-        load_ranker(path)
+        load_estimators(path)
