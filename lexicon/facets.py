@@ -106,6 +106,7 @@ class FacetIndex:
         self.edition = edition
         self.vocabulary = vocabulary
         self._by_code = {row.code: row for row in rows}
+        self._concepts: dict[str, list[str]] | None = None
         self._below: dict[str, list[CodeFacets]] = {}
         self._sited: dict[str, dict[str, list[CodeFacets]]] = {}
 
@@ -117,6 +118,18 @@ class FacetIndex:
 
     def __len__(self) -> int:
         return len(self._by_code)
+
+    def conditions(self, leaf: str) -> tuple[str, ...]:
+        """Concepts of the lexicon that the leaf is a code of: its condition facet; the nearest stem comes first."""
+        if self._concepts is None:
+            self._concepts = {}
+            for concept in self.vocabulary.concepts.values():
+                for stem in concept.codes:
+                    self._concepts.setdefault(stem, []).append(concept.id)
+        found: list[str] = []
+        for length in range(len(leaf), 2, -1):
+            found.extend(self._concepts.get(leaf[:length], ()))
+        return tuple(dict.fromkeys(found))
 
     def below(self, stem: str) -> list[CodeFacets]:
         """Facets of the leaves below a stem, in the order of codes; empty if this edition has none."""

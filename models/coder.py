@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -24,6 +24,7 @@ from models.rules.encounter import encounter_of
 from nlp.finding import Reading
 from nlp.pipeline import Reader
 
+Progress = Callable[[str, int, int], None]
 MAX_CHARACTERS = 1_100_000
 TOP = 20
 
@@ -64,14 +65,31 @@ class Coder:
     def ranker(self, ranker: Ranker) -> None:
         self._ranker = ranker
 
-    def _engine(self, name: str) -> _Engine:
+    def _engine(self, name: str, progress: Progress | None = None) -> _Engine:
         engine = self._engines.get(name)
         if engine is None:
+            report = progress or (lambda step, done, total: None)
+            report("code list and notes", 0, 3)
             edition = load_edition(name)
+            report("facets of the titles", 1, 3)
             finder = CandidateFinder(edition, self.vocabulary)
+            report("words of the titles", 2, 3)
             engine = _Engine(edition, Proposer(edition, self.vocabulary, finder, load_titles(edition)))
+            report("ready", 3, 3)
             self._engines[name] = engine
         return engine
+
+    def prepare(self, day: date | None = None, *, progress: Progress | None = None) -> None:
+        """Load the edition of a date of service; the first time on a machine it is compiled, which takes some seconds.
+
+        Parameters
+        ----------
+        day : date, optional
+            Today if omitted.
+        progress : callable, optional
+            Called with the name of a step, how many are done and how many there are.
+        """
+        self._engine(edition_for(day)[0].name, progress)
 
     def suggest(
         self,

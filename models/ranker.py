@@ -110,7 +110,8 @@ def load_ranker(path: Path = WEIGHTS_FILE) -> Ranker:
         raise ModelError(
             f"the trained model {path.name} cannot be read ({type(error).__name__}); run `theracode train`"
         ) from None
-    if features != list(FEATURE_NAMES) or any(len(head.weight) != len(features) for head in heads):
+    shapes = {numbers.shape for head in heads for numbers in (head.mean, head.scale, head.weight)}
+    if features != list(FEATURE_NAMES) or shapes != {(len(FEATURE_NAMES),)}:
         raise ModelError(f"the trained model {path.name} was made for other features; run `theracode train`")
     return Ranker(heads[0], heads[1], threshold)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from lexicon.codes.anatomy import Anatomy
     from models.audit import AuditReport
+    from models.coder import Coder
     from models.coding import Coding, Note
     from models.rules.catalog import Rule
 
@@ -224,6 +225,34 @@ def _note_of(source: str | None, day: date | None, encounter: Encounter, dominan
 # ------------------------------------------------------------------------------------------------ one note
 
 
+def _prepared(day: date | None) -> Coder:
+    """The coder with the edition of a day; a progress bar on standard error while it is compiled for the first time."""
+    from models.coder import load
+
+    with _steps() as progress:
+        coder = load()
+        coder.prepare(day, progress=progress)
+    return coder
+
+
+@contextmanager
+def _steps() -> Iterator[Callable[[str, int, int], None]]:
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), console=_console(stderr=True), transient=True)
+    task = bar.add_task("", total=3)
+
+    def progress(step: str, done: int, total: int) -> None:
+        if done == 0 and bar.console.is_terminal:
+            bar.start()
+        bar.update(task, description=step, completed=done, total=total)
+
+    try:
+        yield progress
+    finally:
+        bar.stop()
+
+
 @app.command()
 def suggest(
     file: NoteArgument = None,
@@ -236,9 +265,7 @@ def suggest(
 ) -> None:
     """Suggest codes for one note, with their evidence."""
     note = _note_of(file, _day(date_), encounter, dominance, external)
-    from models.coder import load
-
-    coding = load().suggest(note, top=top)
+    coding = _prepared(note.date_of_service).suggest(note, top=top)
     if format_ is Format.json:
         from ui.export import json_line
 
