@@ -194,6 +194,9 @@ def _facets_of(words: tuple[str, ...], vocabulary: Vocabulary) -> TitleFacets:
         sites.append(value)
     at_site = frozenset(covered)
     qualifiers = {name for name, word in (("unspecified", "unspecified"), ("bilateral_word", "bilateral")) if word in words}
+    for _, _, _, value in scan(vocabulary.trie, list(words), frozenset({QUALIFIER})):
+        if vocabulary.qualifier_groups[value] == "dominance":  # its words hold the side
+            qualifiers.add(value)
     for start, end, _, value in scan(vocabulary.trie, bare, frozenset({QUALIFIER})):
         if all(position in at_site for position in range(start, end)):
             continue  # "medial collateral ligament": the word belongs to the site

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lexicon.codes.edition import Edition
 from lexicon.vocabulary import Vocabulary
 from models.coding import Note, RuleVerdict, Status
+from models.derive import UNNAMED_INJURY
 from models.options import Option
 from models.problems import Problem
 from models.rules.adverse import adverse_effects
@@ -113,12 +114,16 @@ def decide(
         and (o.place == 0)
         and (o.code[0] not in "VWXY" or note.external_causes)
     ]
+    chosen = chosen or [  # an accident without a named injury has no other code, however likely
+        o for o in ranked if o.code not in blocked and o.place == 0 and o.problem and o.problem.concept == UNNAMED_INJURY
+    ]
     chosen = _one_code_per_text(chosen)
     chosen = _most_specific(chosen, blocked)
     chosen = _drop_integral(chosen, blocked, vocabulary)
     coded = [coded_of(o, encounter=encounter, vocabulary=vocabulary) for o in chosen]
     chosen, remarks = _apply(rulings(coded, edition, vocabulary), chosen, blocked, ranked)
     chosen, contradictions = _resolve_excludes(chosen, blocked, edition, probability, position)
+    _block_integral(ranked, chosen, blocked, vocabulary)
     _block_alternatives(ranked, chosen, blocked, edition)
     sequence, order_reasons = order([o.code for o in chosen], {o.code: o.lead for o in chosen}, edition)
     by_code = {o.code: o for o in ranked}
@@ -260,12 +265,7 @@ def _drop_integral(chosen: list[Option], blocked: dict[str, RuleVerdict], vocabu
                     vocabulary,
                 )
                 if row is not None:
-                    blocked[option.code] = RuleVerdict(
-                        id="integral-symptom",
-                        text=f"a routine part of {other.code} ({other.title})",
-                        source=row.source,
-                        blocked_by=[other.code],
-                    )
+                    blocked[option.code] = _integral(other, row.source)
                     break
         if row is None:
             kept.append(option)
@@ -303,6 +303,32 @@ def _resolve_excludes(
             blocked_by=[stays],
         )
         kept = [o for o in kept if o.code != goes]
+
+
+def _block_integral(ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], vocabulary: Vocabulary) -> None:
+    """Show symptoms that a recommended disease explains as blocked, also where they were not likely anyway."""
+    for option in ranked:
+        if option in chosen or option.code in blocked or option.problem is None or option.place > 0:
+            continue
+        for other in chosen:
+            if other.problem is None or other.problem is option.problem:
+                continue
+            row = explains(
+                option.code, option.problem.sites, option.problem.side,
+                other.code, other.problem.sites, other.problem.side, vocabulary,
+            )  # fmt: skip
+            if row is not None:
+                blocked[option.code] = _integral(other, row.source)
+                break
+
+
+def _integral(disease: Option, source: str) -> RuleVerdict:
+    return RuleVerdict(
+        id="integral-symptom",
+        text=f"a routine part of {disease.code} ({disease.title})",
+        source=source,
+        blocked_by=[disease.code],
+    )
 
 
 def _block_alternatives(ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], edition: Edition) -> None:

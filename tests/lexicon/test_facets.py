@@ -106,9 +106,9 @@ def test_every_leaf_has_facets_and_repeats_them(facets: FacetIndex) -> None:
     assert len(facets) == len(edition.leaves)
     vocabulary = load_vocabulary()
     for leaf in edition.leaves[::500]:
-        sites, _, _, qualifiers, residual, words = title_facets(edition.title(leaf), vocabulary)
+        sites, _, _, qualifiers, residual, words, absent = title_facets(edition.title(leaf), vocabulary)
         row = facets[leaf]
-        assert (row.sites, row.qualifiers, row.residual, row.words) == (sites, qualifiers, residual, words)
+        assert (row.sites, row.qualifiers, row.residual, row.words, row.absent) == (sites, qualifiers, residual, words, absent)
 
 
 def test_at_sites_keeps_wider_and_narrower_places(facets: FacetIndex) -> None:

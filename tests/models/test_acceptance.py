@@ -226,7 +226,12 @@ def test_external_causes_are_shown_but_not_reported_unless_wanted(coder: theraco
 
 @pytest.mark.parametrize(
     ("day", "name"),
-    [(date(2025, 9, 30), "FY2025"), (date(2025, 10, 1), "FY2026"), (date(2026, 4, 1), "FY2026-April"), (date(2026, 10, 1), "FY2027")],
+    [
+        (date(2025, 9, 30), "FY2025"),
+        (date(2025, 10, 1), "FY2026"),
+        (date(2026, 4, 1), "FY2026-April"),
+        (date(2026, 10, 1), "FY2027"),
+    ],
 )
 def test_the_code_set_follows_the_date_of_service(day: date, name: str) -> None:
     assert edition_for(day)[0].name.startswith(name)

@@ -36,13 +36,20 @@ Goals:
 _SIDES = {"right": "left", "r": "l", "rt": "lt", "rle": "lle", "rue": "lue", "rhd": "lhd", "ⓡ": "ⓛ"}
 _SIDES |= {left: right for right, left in _SIDES.items()}
 _SIDE_WORD = re.compile(
-    r"(?<![\w/'’.-])(?:right|left|rt|lt|rle|lle|rue|lue|rhd|lhd|ⓡ|ⓛ)(?![\w'’])|(?<![\w/'’.&+-])[RL](?![\w/'’&+]|\.\w|-?\d)", re.IGNORECASE
+    r"(?<![\w/'’.-])(?:right|left|rt|lt|rle|lle|rue|lue|rhd|lhd|ⓡ|ⓛ)(?![\w'’])|(?<![\w/'’.&+-])[RL](?![\w/'’&+]|\.\w|-?\d)",
+    re.IGNORECASE,
 )
-_NO_SIDE = re.compile(r"\b(?:right (?:away|now|after|before)|all right|left (?:home|work|the|his|her|with|without|alone)|light touch)", re.IGNORECASE)
+_CODE = re.compile(r"\b[A-TV-Z]\d[0-9A-Z]\.[0-9A-Z]{1,4}\b")
+_NO_SIDE = re.compile(
+    r"\b(?:right (?:away|now|after|before)|all right|left (?:home|work|the|his|her|with|without|alone)|light touch)",
+    re.IGNORECASE,
+)
 
 
 def swap_sides(text: str) -> str:
-    """The note of the mirror image of the patient."""
+    """The note of the mirror image of the patient; a note that writes codes stays, for they have a side of their own."""
+    if _CODE.search(text):
+        return text
     kept = [match.span() for match in _NO_SIDE.finditer(text)]
 
     def other(match: re.Match[str]) -> str:
@@ -84,16 +91,16 @@ class Relation:
 
 
 UNCHANGED = {
-    "normal findings appended": Relation(lambda text: text + NORMAL_FINDINGS, 0.0),
-    "family history appended": Relation(lambda text: text + FAMILY_HISTORY, 0.0),
-    "goals appended": Relation(lambda text: text + GOALS, 0.0),
-    "lower case": Relation(str.lower, 0.0),
-    "upper case": Relation(str.upper, 0.0),
-    "lines wrapped": Relation(wrap_lines, 0.0),
-    "other bullets": Relation(other_bullets, 0.0),
-    "typographic quotes": Relation(typographic_quotes, 0.0),
+    "normal findings appended": Relation(lambda text: text + NORMAL_FINDINGS, 0.995),
+    "family history appended": Relation(lambda text: text + FAMILY_HISTORY, 0.995),
+    "goals appended": Relation(lambda text: text + GOALS, 0.995),
+    "lower case": Relation(str.lower, 0.946),
+    "upper case": Relation(str.upper, 0.973),
+    "lines wrapped": Relation(wrap_lines, 0.969),
+    "other bullets": Relation(other_bullets, 1.0),
+    "typographic quotes": Relation(typographic_quotes, 1.0),
 }
-SWAPPED = 0.0
+SWAPPED = 0.993
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +144,7 @@ def sides_of(coding: theracode.Coding, other: bool) -> set[str]:
 def test_the_mirror_image_has_the_other_sides(
     coder: theracode.Coder, seen_notes: list[GoldNote], codings: dict[str, theracode.Coding]
 ) -> None:
-    held = [
-        sides_of(coder.suggest(note), False) == sides_of(codings[key], True) for key, note in changed(seen_notes, swap_sides)
-    ]
+    held = [sides_of(coder.suggest(note), False) == sides_of(codings[key], True) for key, note in changed(seen_notes, swap_sides)]
     share = sum(held) / len(held)
     assert len(held) > 100
     assert share >= SWAPPED - MARGIN, f"{share:.3f} of {len(held)} notes"

@@ -25,9 +25,7 @@ def read(coder: theracode.Coder, text: str) -> dict[str, Problem]:
         ("S: left or right knee pain?\nAssessment: left knee pain", "pain", ("knee",), "left", "present"),
     ],
 )
-def test_a_problem(
-    coder: theracode.Coder, text: str, concept: str, sites: tuple[str, ...], side: str, assertion: str
-) -> None:
+def test_a_problem(coder: theracode.Coder, text: str, concept: str, sites: tuple[str, ...], side: str, assertion: str) -> None:
     problem = read(coder, text)[concept]
     assert problem.sites[: len(sites)] == sites
     assert (problem.side, problem.assertion) == (side, assertion)

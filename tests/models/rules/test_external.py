@@ -33,7 +33,7 @@ def reader() -> Reader:
         ("Pedestrian hit by bike while crossing street, L ankle sprain. PT follow up.", "subsequent", ["V01.10XD"]),
         ("Pedestrian hit by bike in the parking lot, L ankle sprain.", "subsequent", ["V01.00XD"]),
         ("Burn of the hand in the base kitchen, grease burn, active duty.", "initial", ["X10.2XXA", "Y92.130", "Y99.1"]),
-        ("L ankle sprain, hurt on base, in kitchen.", "initial", ["Y92.130"]),
+        ("L ankle sprain, hurt on base, in kitchen.", "initial", ["Y92.130", "Y99.1"]),
         ("Fell down icy stairs at home, R distal radius fracture.", "subsequent", ["W00.1XXD"]),
         ("Slipped and fell on ice, fell on the driveway. R wrist sprain.", "initial", ["W00.0XXA", "Y92.014"]),
         ("Fell out of bed, fell. R hip contusion.", "subsequent", ["W06.XXXD"]),
@@ -97,9 +97,11 @@ def test_place_activity_status_only_at_the_initial_encounter(edition: Edition, v
     assert [c.code for c in later] == ["W11.XXXD"]
 
 
-def test_no_status_without_cause_or_activity(edition: Edition, vocabulary: Vocabulary) -> None:
+def test_a_status_stands_beside_any_other_external_cause_code(edition: Edition, vocabulary: Vocabulary) -> None:
     reading = reading_of(("status_work", "status"), ("place_factory", "place"))
-    assert [c.kind for c in external_causes(reading, ["S93.402A"], "initial", edition, vocabulary)] == ["place"]
+    assert [c.kind for c in external_causes(reading, ["S93.402A"], "initial", edition, vocabulary)] == ["place", "status"]
+    alone = reading_of(("status_work", "status"))
+    assert external_causes(alone, ["S93.402A"], "initial", edition, vocabulary) == []
 
 
 def test_medical_care_is_no_cause_of_an_injury(edition: Edition, vocabulary: Vocabulary) -> None:
