@@ -133,7 +133,7 @@ class Proposer:
             covered = [
                 f for f in reading.findings if f.assertion == "present" and phrase.start <= f.start and f.end <= phrase.end
             ]
-            for leaf, score in self.titles.search(phrase.words, top=8)[:8]:
+            for leaf, score in self.titles.search(phrase.words, top=16):  # both sides of a title are as near
                 side = self.finder.facets[leaf].side
                 if side in {"right", "left", "bilateral"} and side != phrase.side:
                     continue

@@ -250,7 +250,8 @@ def _steps() -> Iterator[Callable[[str, int, int], None]]:
     try:
         yield progress
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()
 
 
 @app.command()

@@ -43,6 +43,8 @@ def check_text(text: str, name: str = "the note") -> str:
     """
     if "\0" in text:
         raise InputError(f"{name} holds NUL characters; it is not plain text")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InputError(f"{name} holds halves of characters; it is not valid Unicode text")
     if not text.strip():
         raise InputError(f"{name} is empty")
     return text

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from lexicon.codes.edition import Edition
+from lexicon.codes.edition import CodeNote, Edition
 from lexicon.vocabulary import Vocabulary
+from models.candidates import UNNAMED_INJURY
 from models.coding import Note, RuleVerdict, Status
-from models.derive import UNNAMED_INJURY
 from models.options import Option
 from models.problems import Problem
 from models.rules.adverse import adverse_effects
@@ -195,12 +195,25 @@ def _add_external(
         option.evidence = [(cause.start, cause.end)]
         option.reasons = [cause.reason]
         last = sum(1 for item in verdict.items if item.status == "recommended")
-        if wanted:
+        against = next((c for c in conflicts(edition, [*verdict.sequence, cause.code]) if cause.code in {c.code, c.other}), None)
+        if wanted and against is not None:
+            verdict.items.append(Item(option, "blocked", _excluded(against.note, *({against.code, against.other} - {cause.code}))))
+        elif wanted:
             verdict.items.insert(last, Item(option, "recommended"))
             verdict.sequence.append(cause.code)
         else:
             place = sum(1 for item in verdict.items if item.status != "blocked")
             verdict.items.insert(place, Item(option, "alternative"))
+
+
+def _excluded(note: CodeNote, by: str) -> RuleVerdict:
+    """The verdict on a code that an Excludes1 note keeps from standing beside ``by``."""
+    return RuleVerdict(
+        id="excludes1",
+        text=f"Excludes1 at {note.stands_at}: {note.text}",
+        source=f"I.A.12.a; note at {note.stands_at}",
+        blocked_by=[by],
+    )
 
 
 def _one_code_per_text(chosen: list[Option]) -> list[Option]:
@@ -296,12 +309,7 @@ def _resolve_excludes(
             tolerated.add(frozenset((conflict.code, conflict.other)))
             continue
         stays, goes = keeper(edition, conflict, probability, position)
-        blocked[goes] = RuleVerdict(
-            id="excludes1",
-            text=f"Excludes1 at {conflict.note.stands_at}: {conflict.note.text}",
-            source=f"I.A.12.a; note at {conflict.note.stands_at}",
-            blocked_by=[stays],
-        )
+        blocked[goes] = _excluded(conflict.note, stays)
         kept = [o for o in kept if o.code != goes]
 
 
@@ -339,12 +347,7 @@ def _block_alternatives(ranked: list[Option], chosen: list[Option], blocked: dic
         for other in chosen:
             note = excluding_note(edition, other.code, option.code) or excluding_note(edition, option.code, other.code)
             if note is not None:
-                blocked[option.code] = RuleVerdict(
-                    id="excludes1",
-                    text=f"Excludes1 at {note.stands_at}: {note.text}",
-                    source=f"I.A.12.a; note at {note.stands_at}",
-                    blocked_by=[other.code],
-                )
+                blocked[option.code] = _excluded(note, other.code)
                 break
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from datetime import date
 from itertools import combinations
@@ -124,7 +123,7 @@ def test_every_note_of_the_corpora_gives_a_valid_coding(coder: theracode.Coder, 
 
 def joined(notes: list[GoldNote]) -> Iterator[theracode.Note]:
     """Notes of two patients in one: many findings that were never seen together."""
-    chosen = random.Random(3).sample(notes, 24)
+    chosen = notes[:: len(notes) // 24][:24]
     for first, second in combinations(chosen, 2):
         yield theracode.Note(text=f"{first.text}\n\n{second.text}", date_of_service=first.date_of_service, external_causes=True)
 
@@ -134,7 +133,7 @@ def test_notes_put_together_give_a_valid_coding(coder: theracode.Coder, seen_not
     for note in joined(seen_notes):
         check(coder.suggest(note), note)
         codings += 1
-    assert codings == 276
+    assert codings == 24 * 23 / 2
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def contract() -> Iterator[Any]:
             yield pytest.param(estimator, check, id=name)
 
 
-@pytest.mark.parametrize(("estimator", "check"), contract())
+@pytest.mark.parametrize(("estimator", "check"), list(contract()))
 def test_estimator_contract(estimator: CodeRanker, check: Any) -> None:
     assert check(estimator) is None
 
