@@ -197,7 +197,9 @@ def _add_external(
         last = sum(1 for item in verdict.items if item.status == "recommended")
         against = next((c for c in conflicts(edition, [*verdict.sequence, cause.code]) if cause.code in {c.code, c.other}), None)
         if wanted and against is not None:
-            verdict.items.append(Item(option, "blocked", _excluded(against.note, *({against.code, against.other} - {cause.code}))))
+            verdict.items.append(
+                Item(option, "blocked", _excluded(against.note, *({against.code, against.other} - {cause.code})))
+            )
         elif wanted:
             verdict.items.insert(last, Item(option, "recommended"))
             verdict.sequence.append(cause.code)
