@@ -29,7 +29,6 @@ from models.ranker import CARD_FILE, WEIGHTS_FILE, matrix, save_ranker
 
 OPTIONAL_WEIGHT = 0.3
 SEED = 0
-TOLERANCE = 0.02
 PRACTICE = Path(__file__).resolve().parent / "practice" / "notes.jsonl"  # coded once: they teach and are never reported on
 THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(11))
 
@@ -92,16 +91,17 @@ def choose_threshold(
 ) -> tuple[float, dict[str, float]]:
     """The threshold for the recommended set, and its F1 on ``notes`` for every threshold tried.
 
-    The curve is flat around its top and ``notes`` are few, so the top itself is chance: the lowest threshold within
-    ``TOLERANCE`` of the best F1 is taken, which misses fewer codes at the same quality.
+    The curve is flat around its top and ``notes`` are few, so the top itself is chance: the threshold with the best mean
+    of its own F1 and that of its two neighbours is taken.
     """
     scores = {}
     for threshold in THRESHOLDS:
         coder.ranker = ranker_of(report, lead, threshold)
         scored = [score_note(gold, coder.suggest(gold.to_note())) for gold in notes]
         scores[f"{threshold:.2f}"] = round(float(value_of(scored, "f1") or 0.0), 4)
-    good = max(scores.values()) - TOLERANCE
-    return next(threshold for threshold in THRESHOLDS if scores[f"{threshold:.2f}"] >= good), scores
+    curve = list(scores.values())
+    smooth = [sum(curve[max(0, i - 1) : i + 2]) / len(curve[max(0, i - 1) : i + 2]) for i in range(len(curve))]
+    return THRESHOLDS[max(range(len(curve)), key=lambda i: (smooth[i], i))], scores
 
 
 def compare(table: Table, *, folds: int = 5) -> dict[str, dict[str, float]]:
