@@ -119,7 +119,7 @@ def test_text_folder(tmp_path: Path) -> None:
     assert corpus.notes[0].primary == ("M17.11",)
     elsewhere = write(tmp_path / "elsewhere" / "gold.csv", "n1,R52\n")
     assert codes_of(load_text_folder(tmp_path, elsewhere))["n1"] == ["R52"]
-    with pytest.raises(InputError, match="line 1: there is no note n9.txt"):
+    with pytest.raises(InputError, match=r"line 1: there is no note n9\.txt"):
         load_text_folder(tmp_path, write(tmp_path / "gold.csv", "n9,R52\n"))
     with pytest.raises(InputError, match="holds no codes"):
         load_text_folder(elsewhere.parent)
@@ -160,7 +160,7 @@ CODES = "subject_id,hadm_id,seq_num,icd_code,icd_version\n"
 def test_mimic(tmp_path: Path, nested: bool) -> None:
     notes = tmp_path / ("note/discharge.csv.gz" if nested else "discharge.csv.gz")
     notes.parent.mkdir(exist_ok=True)
-    rows = '1-DS-1,1,10,DS,1,2180-05-07,,"Name: ___\n\nKnee, OA"\n2-DS-1,2,20,DS,1,2181-01-01,,old\n3-DS-1,3,30,DS,1,2181-01-01,,none\n'
+    rows = '1-DS-1,1,10,DS,1,2180-05-07,,"Name: ___\n\nKnee, OA"\n2-DS-1,2,20,DS,1,2181-01-01,,old\n3-DS-1,3,30,DS,1,2181-01-01,,none\n'  # noqa: E501
     notes.write_bytes(gzip.compress((NOTES + rows).encode()))
     write(
         tmp_path / ("hosp/diagnoses_icd.csv" if nested else "diagnoses_icd.csv"),
@@ -205,7 +205,7 @@ def test_brat(tmp_path: Path) -> None:
     ]
     assert [(item.code, item.reason, item.evidence) for item in note.forbidden] == [("R20.0", "negated", "numbness")]
     write(tmp_path / "n1.ann", "T1\tDisorder here\n")
-    with pytest.raises(InputError, match="n1.ann, line 1"):
+    with pytest.raises(InputError, match=r"n1\.ann, line 1"):
         load_brat(tmp_path)
 
 

@@ -114,7 +114,7 @@ def test_a_name_of_block_and_category_means_the_category(edition: Edition, name:
 
 @pytest.mark.parametrize("code", ["Y92", "Z48.81"])
 def test_instructions_are_not_synonyms(edition: Edition, root: Element, code: str) -> None:
-    printed = [node for node in root.iter("diag") if node.findtext("name") == code][0].findall("inclusionTerm/note")
+    printed = next(node for node in root.iter("diag") if node.findtext("name") == code).findall("inclusionTerm/note")
     texts = {" ".join((note.text or "").split()) for note in printed}
     notes = {note.text for note in edition.notes(code, inherited=False, kinds=("note",))}
     assert texts and texts <= notes

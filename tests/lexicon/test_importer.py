@@ -350,7 +350,7 @@ def test_a_damaged_index_is_an_error_and_no_traceback(folders: Path) -> None:
     info = import_small(folders, put(folders, "index.xml", INDEX))
     assert info.path is not None
     (info.path / "index.json").write_text("{", encoding="utf-8")
-    with pytest.raises(EditionError, match="the index of the edition in .* is damaged"):
+    with pytest.raises(EditionError, match=r"the index of the edition in .* is damaged"):
         index_phrases("Small-2031")
 
 

@@ -50,9 +50,7 @@ def test_right_codes_have_no_findings(coder: Coder) -> None:
         ("Fell down stairs. L ankle sprain, PT visit.", ["S93.402D", "W10.9XXA"], "seventh_character", "error", "W10.9XXD"),
     ],
 )
-def test_a_code_and_its_correction(
-    coder: Coder, text: str, codes: list[str], kind: str, severity: str, correction: str
-) -> None:
+def test_a_code_and_its_correction(coder: Coder, text: str, codes: list[str], kind: str, severity: str, correction: str) -> None:
     found = report(coder, text, codes)
     finding = of(found, kind)
     assert finding.severity == severity

@@ -13,8 +13,31 @@ from nlp.tokenizer import ClinicalTokenizer
 
 TOKENIZER = ClinicalTokenizer(English().vocab)
 CLINICAL = st.sampled_from(
-    ["(R)", "Ⓡ", "R/L", "B/L", "L4-5", "s/p", "c/o", "2/2", "3+/5", "↓", "POD#5", "x3", "c̄", "•", "-", "'", "|", "knee"]
-    + ["\t", "\r\n", "\n\n", " ", "  "]
+    [
+        "(R)",
+        "Ⓡ",
+        "R/L",
+        "B/L",
+        "L4-5",
+        "s/p",
+        "c/o",
+        "2/2",
+        "3+/5",
+        "↓",
+        "POD#5",
+        "x3",
+        "c̄",
+        "•",
+        "-",
+        "'",
+        "|",
+        "knee",
+        "\t",
+        "\r\n",
+        "\n\n",
+        " ",
+        "  ",
+    ]
 )
 
 CUTS = [

@@ -19,7 +19,6 @@ def edition() -> Edition:
     return load_edition("FY2026-April")
 
 
-
 @pytest.mark.skipif(not THERAPY.exists(), reason="the therapy code list is not beside the repository")
 def test_blocked_pairs_of_the_therapy_set(edition: Edition) -> None:
     """Recount of the Excludes1 blocks within the 458 billable codes of the therapy list.
