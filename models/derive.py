@@ -110,6 +110,8 @@ class Deriver:
                 continue
             suffixes = self._sequelae.get(problem.concept)
             specific = _one_sided(problem, self.vocabulary) or list(suffixes or ())
+            if specific == ["98"] and not self._after_stroke(problem):
+                specific = []  # "other sequela" only where the note links it
             if problem.assertion == "present" and specific:
                 deficits += 1
                 side = problem.side
@@ -137,6 +139,10 @@ class Deriver:
             else:
                 result.append(replace(stroke, stems=(f"{subcategory}98", f"{subcategory}0"), derived="stroke in rehabilitation"))
         return result
+
+    @staticmethod
+    def _after_stroke(problem: Problem) -> bool:
+        return any(m.cause in STROKE_SUBCATEGORY or "stroke" in m.cause for m in problem.mentions)
 
     def _traumatic_bleeding(self, problems: list[Problem]) -> list[Problem]:
         """Bleeding in the head beside a head injury is traumatic: S06, not a stroke (Excludes1 at I60-I69)."""

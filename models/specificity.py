@@ -26,6 +26,7 @@ QUALIFIER_UNSUPPORTED = -0.7
 QUALIFIER_CONFLICT = -1.5
 OTHER_SPECIFIED = -0.25
 MULTIPLE = -0.9
+UNILATERAL_OPEN = -0.4  # one-sided is not said where no side is
 RESIDUAL_MATCH = 0.15
 RESIDUAL_UNSUPPORTED = -0.35
 STEM_STEP = 0.03
@@ -189,7 +190,9 @@ def fit(
             qualifier != "other" or facets.code == own_stem
         ):
             continue  # the stem itself says it (multiple sclerosis, other myalgia)
-        if qualifier == "other":
+        if qualifier == "unilateral" and side == "unspecified":
+            qualifier_value += UNILATERAL_OPEN
+        elif qualifier == "other":
             qualifier_value += OTHER_SPECIFIED
         elif qualifier == "multiple":
             qualifier_value += 0.2 if len(sites) > 2 or "multiple" in said else MULTIPLE

@@ -21,8 +21,10 @@ from models.rules.questions import questions_for
 from models.rules.sequencing import order
 from models.rules.symptoms import explains
 from nlp.finding import Reading
+from nlp.layout import DIAGNOSIS_LINE
 
 ALTERNATIVE_FLOOR = 0.02
+DIAGNOSIS_LINE_EASE = 0.6  # a bare diagnosis line says what is meant; the ranker learned from whole notes
 EXTERNAL_PROBABILITY = 0.5  # external causes follow from rules, not from the ranker: neither likely nor unlikely
 REPLACED = {
     "combination": "combination-code",
@@ -106,13 +108,11 @@ def decide(
         ruling = implausible(option.code, age=age, sex=note.sex or reading.sex, edition=edition)
         if ruling is not None and ruling.action == "block":
             blocked.setdefault(option.code, ruling.verdict())
+    bar = threshold * DIAGNOSIS_LINE_EASE if reading.words <= DIAGNOSIS_LINE else threshold
     chosen = [
         o
         for o in ranked
-        if o.code not in blocked
-        and o.probability >= threshold
-        and (o.place == 0)
-        and (o.code[0] not in "VWXY" or note.external_causes)
+        if o.code not in blocked and o.probability >= bar and (o.place == 0) and (o.code[0] not in "VWXY" or note.external_causes)
     ]
     chosen = chosen or [  # an accident without a named injury has no other code, however likely
         o for o in ranked if o.code not in blocked and o.place == 0 and o.problem and o.problem.concept == UNNAMED_INJURY
