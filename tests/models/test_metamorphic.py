@@ -94,7 +94,7 @@ UNCHANGED = {
     "normal findings appended": Relation(lambda text: text + NORMAL_FINDINGS, 0.995),
     "family history appended": Relation(lambda text: text + FAMILY_HISTORY, 0.995),
     "goals appended": Relation(lambda text: text + GOALS, 0.995),
-    "lower case": Relation(str.lower, 0.946),
+    "lower case": Relation(str.lower, 0.915),
     "upper case": Relation(str.upper, 0.973),
     "lines wrapped": Relation(wrap_lines, 0.969),
     "other bullets": Relation(other_bullets, 1.0),
