@@ -23,6 +23,7 @@ STROKE_SUBCATEGORY = {
 _CONDITIONS = frozenset({"diagnosis", "symptom", "injury", "aftercare"})
 TRAUMATIC_BLEEDING = {"stroke_subarachnoid": ("S06.6X",), "subdural_hematoma": ("S06.5X",), "stroke_hemorrhage": ("S06.3",)}
 ORTHOPEDIC_AFTERCARE = "aftercare_orthopedic_other"
+_GENERAL_AFTERCARE = frozenset({ORTHOPEDIC_AFTERCARE, "aftercare_surgical_other"})
 _PAST_SECTIONS = frozenset({"past_history", "surgical_history", "social_history", "medications", "prior_level", "allergies"})
 
 
@@ -255,6 +256,11 @@ class Deriver:
                     and (problem.side == procedure.side or "unspecified" in {problem.side, procedure.side})
                 ):
                     result[index] = replace(problem, replaced_by="joint_replaced")
+        if aftercare_added:  # the specific aftercare says what the general words say
+            result = [
+                replace(p, replaced_by="combination") if p.concept in _GENERAL_AFTERCARE and not p.replaced_by else p
+                for p in result
+            ]
         return result
 
     def _adds_orthopedic_aftercare(self, procedure: Problem, injuries: list[Problem], year: int | None) -> bool:

@@ -116,7 +116,7 @@ class Assertion(TableComponent):
                 continue
             if cue.category == "normal" and not normal:
                 continue
-            if cue.category == "historical" and not dated and mention.start >= end:
+            if cue.category == "historical" and not dated and (mention.start >= end or cue.text.startswith(_TIMES)):
                 continue
             if mention.end <= start and cue.direction in {"forward", "both"}:
                 low, high = mention.end, start
@@ -138,6 +138,7 @@ class Assertion(TableComponent):
         return chosen
 
 
+_TIMES = ("last ", "yesterday", "this past", "earlier this")
 _DATED_KINDS = frozenset({"diagnosis", "procedure", "status", "aftercare"})
 _STATING = frozenset(
     {"has", "have", "had", "is", "are", "was", "shows", "showed", "revealed", "confirmed", "diagnosed", "demonstrates"}
