@@ -120,8 +120,9 @@ class Attributes(TableComponent):
             if self.vocabulary.concepts[other.concept].kind == "diagnosis":  # the term may hold the link: "s/p CVA"
                 gap += tuple(words[other.start : other.end - 1])
             if any(_contains(gap, link) for link in _LINKS) and other.assertion in {"present", "historical"}:
-                same = (m.value for m in near if m.layer == CAUSE and m.start < other.end and other.start < m.end)
-                finding.cause = next(same, other.concept)  # "from dog bite" names a mechanism, whatever else it is
+                wound = self.vocabulary.concepts[other.concept].kind == "injury"  # "from dog bite" names a mechanism too
+                same = (m.value for m in near if wound and m.layer == CAUSE and m.start < other.end and other.start < m.end)
+                finding.cause = next(same, other.concept)
                 finding.cues.append(draft.cue("cause", finding.cause, other.start, other.end))
                 return
         stated = [m for m in near if m.layer == CAUSE and self._kind(m) == "mechanism" and not _denied(draft, m, near)]
