@@ -11,7 +11,7 @@ from models.candidates import CandidateFinder
 from models.problems import DECISIVE, Problem
 from models.retrieval import TitleIndex
 from models.specificity import Fit, seventh_character
-from nlp.finding import CueUse, Finding, Reading
+from nlp.finding import Finding, Reading
 
 CODED_KINDS = frozenset({"diagnosis", "symptom", "injury", "procedure", "status", "aftercare"})
 STATUS_KINDS = frozenset({"procedure", "status", "aftercare"})
@@ -369,8 +369,3 @@ def _text_features(option: Option, score: float, weight: float, covered: bool, c
         first_place=1.0,
     )
     return features
-
-
-def cue_texts(cues: list[CueUse]) -> list[str]:
-    """The texts of cues, for messages that only the author of the note sees."""
-    return [cue.text for cue in cues]

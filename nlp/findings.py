@@ -11,7 +11,6 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from lexicon.normal import phrase
 from lexicon.vocabulary import CAUSE, CUE, PHASE, SIDE
 from nlp.assertion import Assertion
 from nlp.attributes import ACUITIES, age_in, cause_assertion, sex_in
@@ -268,8 +267,3 @@ _RESTORE: dict[str, Callable[[Any], Any]] = {
     "list[WrittenCode]": _each(WrittenCode),
     "list[DiagnosisPhrase]": _each(DiagnosisPhrase),
 }
-
-
-def words_of(text: str) -> tuple[str, ...]:
-    """Normal forms of a free text (for callers that compare with finding contexts)."""
-    return phrase(text)

@@ -11,8 +11,6 @@ from typing import Any
 import srsly
 from platformdirs import user_cache_dir, user_data_dir
 
-from lexicon.errors import EditionError
-
 
 def cache_folder() -> Path:
     """Folder of compiled files: ``THERACODE_CACHE_DIR`` or the user's cache folder."""
@@ -71,10 +69,3 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def require(value: Any | None, message: str) -> Any:
-    """``value``, or an EditionError with ``message`` where it is None."""
-    if value is None:
-        raise EditionError(message)
-    return value

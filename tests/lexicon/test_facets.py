@@ -115,3 +115,10 @@ def test_at_sites_keeps_wider_and_narrower_places(facets: FacetIndex) -> None:
     knee = {row.code for row in facets.at_sites("M25.5", ["knee"])}
     assert {"M25.561", "M25.562", "M25.569", "M25.50"} <= knee
     assert not {"M25.511", "M25.571"} & knee
+
+
+def test_the_condition_facet_names_the_concepts_of_a_leaf(facets: FacetIndex) -> None:
+    assert facets.conditions("M17.11")[0] == "osteoarthritis"
+    assert facets.conditions("S52.521")[0] == "fracture_torus"
+    injuries = [leaf for leaf in load_edition().leaves if leaf[0] == "S"]
+    assert sum(bool(facets.conditions(leaf)) for leaf in injuries) / len(injuries) >= 0.83
