@@ -194,6 +194,13 @@ class Vocabulary:
                 for term in split_cell(row["terms"]):
                     self._add(term, CONCEPT, concept.id)
 
+        for row in read_table("pairs.tsv"):
+            for term in split_cell(row["terms"]):
+                for name in split_cell(row["concepts"]):
+                    if name not in self.concepts:
+                        raise LexiconError(f"pairs.tsv: unknown concept {name!r}")
+                    self._add(term, CONCEPT, name)
+
     def _read_simple_layers(self) -> None:
         for row in read_table("cues.tsv"):
             self._add(row["cue"], CUE, Cue(row["cue"], row["category"], row["direction"], row["scope"]))

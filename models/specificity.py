@@ -189,6 +189,8 @@ def fit(
         if (qualifier in stem_qualifiers or qualifier_words(qualifier) <= stem_words) and (
             qualifier != "other" or facets.code == own_stem
         ):
+            if qualifier == "multiple" and qualifier in said:
+                qualifier_value += QUALIFIER_MATCH
             continue  # the stem itself says it (multiple sclerosis, other myalgia)
         if qualifier == "unilateral" and side == "unspecified":
             qualifier_value += UNILATERAL_OPEN
