@@ -130,9 +130,11 @@ class Vocabulary:
         self.sites: dict[str, Site] = {}
         self.concepts: dict[str, Concept] = {}
         self.areas: dict[str, str] = {}
+        self.names: dict[str, tuple[str, ...]] = {}  # of sites and concepts: normal forms of the first term
         self.causes: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.headings: dict[tuple[str, ...], str] = {}
         self.section_defaults: dict[str, tuple[str, float]] = {}
+        self.section_visits: dict[str, str] = {}
         self.words: set[str] = set()
         self._phrase = Phrases()
         self._read_sites()
@@ -161,6 +163,7 @@ class Vocabulary:
     def _read_sites(self) -> None:
         for row in read_table("sites.tsv"):
             self.sites[row["site"]] = Site(row["site"], row["parent"], row["kind"], row["sides"] == "y")
+            self.names[row["site"]] = self._phrase(split_cell(row["terms"])[0])
             for term in split_cell(row["terms"]):
                 self._add(term, SITE, row["site"])
             self.site_words[row["site"]] = tuple(
@@ -191,6 +194,7 @@ class Vocabulary:
                     raise LexiconError(f"{table}: {concept.id!r} names the unknown site {concept.site!r}")
                 self.concepts[concept.id] = concept
                 self.areas[concept.id] = table.split("/")[1].removesuffix(".tsv")
+                self.names[concept.id] = self._phrase(split_cell(row["terms"])[0])
                 for term in split_cell(row["terms"]):
                     self._add(term, CONCEPT, concept.id)
 
@@ -247,6 +251,8 @@ class Vocabulary:
                 self.headings[self._phrase(heading)] = row["section"]
         for row in read_table("sections_defaults.tsv"):
             self.section_defaults[row["section"]] = (row["assertion"], float(row["weight"]))
+            if row["visit"]:
+                self.section_visits[row["section"]] = row["visit"]
 
     # ---------------------------------------------------------------- asking
 
@@ -271,6 +277,30 @@ class Vocabulary:
         """Whether one of the sites is part of the other (or they are the same)."""
         return other in self._lineages[site] or site in self._lineages[other]
 
+    def composed(self, concept: str, words: Iterable[str], site: str, site_words: Iterable[str]) -> str:
+        """The concept that a site and a concept name together: "fracture" at "calcaneus" is the calcaneus fracture.
+
+        Parameters
+        ----------
+        concept, site : str
+        words, site_words : iterable of str
+            Normal forms by which the note names them.
+
+        Returns
+        -------
+        str
+            The concept itself where the tables list no term that joins the two, or several.
+        """
+        if self.sites[site].kind == "region":  # a code of the whole region is the last resort, not the meaning
+            return concept
+        own = self.concepts[concept]
+        for head in dict.fromkeys((tuple(words), self.names[concept])):
+            for place in dict.fromkeys((tuple(site_words), self.names[site])):
+                found = {value for layer, value in self.meanings((*place, *head)) if layer == CONCEPT}
+                if len(found) == 1 and _narrower(self.concepts[next(iter(found))], own):
+                    return str(next(iter(found)))
+        return concept
+
     def meanings(self, words: Iterable[str]) -> list[tuple[str, Any]]:
         """What exactly these normal forms mean, as (layer, value); empty if they are no term."""
         node = self.trie
@@ -280,6 +310,11 @@ class Vocabulary:
                 return []
             node = child
         return list(node.get("", ()))
+
+
+def _narrower(concept: Concept, wider: Concept) -> bool:
+    """Whether the first code of a concept lies below a code of the wider one."""
+    return concept.kind == wider.kind and bool(concept.codes) and concept.codes[0].startswith(wider.codes or ("\0",))
 
 
 def scan(trie: Trie, words: list[str], layers: frozenset[str] | None = None) -> list[tuple[int, int, str, Any]]:

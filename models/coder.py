@@ -172,9 +172,11 @@ class Coder:
     def _propose(self, note: Note, engine: _Engine) -> tuple[Reading, list[Problem], list[Option], str, str]:
         """Everything before ranking: reading, problems, options with features, phase of care and its reason."""
         reading = self.reader.read(note.text)
-        phase, phase_reason = encounter_of(reading, note.encounter)
-        problems = self.combiner.combine(problems_of(reading, self.vocabulary))
-        problems = self.deriver.derive(problems, phase, reading, (note.date_of_service or date.today()).year)
+        phase, phase_reason = encounter_of(reading, note.encounter, self.vocabulary.section_visits)
+        acute = phase == "initial" and (note.encounter == "initial" or "initial" in reading.phases)
+        year = (note.date_of_service or date.today()).year
+        problems = self.combiner.combine(problems_of(reading, self.vocabulary), acute=acute)
+        problems = self.deriver.derive(problems, acute=acute, reading=reading, year=year)
         handedness = note.dominance or reading.dominance
         options = engine.proposer.options(problems, reading, phase, handedness)
         decide.mark_explained(options, self.vocabulary)

@@ -54,20 +54,21 @@ class Deriver:
             self._sequelae.setdefault(row["concept"], []).append(row["suffix"])
 
     def derive(
-        self, problems: list[Problem], encounter: str, reading: Reading | None = None, year: int | None = None
+        self, problems: list[Problem], *, acute: bool = False, reading: Reading | None = None, year: int | None = None
     ) -> list[Problem]:
         """Apply all derivations, in a fixed order.
 
         Parameters
         ----------
         problems : list of Problem
-        encounter : str
+        acute : bool
+            Whether the note is of the acute event itself: a stroke is then I63 and not its sequelae (I.C.9.d).
         reading : Reading, optional
             For accidents without a named injury.
         year : int, optional
             Of service: an operation of an earlier year is history.
         """
-        problems = self._stroke(problems, encounter)
+        problems = self._stroke(problems, acute)
         problems = self._operated(problems)
         problems = self._aftercare(problems, year)
         return self._unnamed_injury(problems, reading) if reading is not None else problems
@@ -92,12 +93,12 @@ class Deriver:
 
     # ---------------------------------------------------------------- stroke (I.C.9.d)
 
-    def _stroke(self, problems: list[Problem], encounter: str) -> list[Problem]:
+    def _stroke(self, problems: list[Problem], acute: bool) -> list[Problem]:
         problems = self._traumatic_bleeding(problems)
         strokes = [
             p for p in problems if p.concept in STROKE_SUBCATEGORY and p.assertion in {"present", "historical"} and not p.stems
         ]
-        if not strokes or encounter == "initial":
+        if not strokes or acute:
             return problems
         strokes.sort(
             key=lambda p: (p.concept in {"stroke_unspecified", "history_of_stroke", "stroke_sequela_unspecified"}, -p.weight)

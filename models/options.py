@@ -135,6 +135,8 @@ class Proposer:
             ]
             for leaf, score in self.titles.search(phrase.words, top=16):  # both sides of a title are as near
                 side = self.finder.facets[leaf].side
+                if leaf.startswith("I69") and encounter == "initial":  # nothing is a sequela of an acute stroke yet (I.C.9.d)
+                    continue
                 if side in {"right", "left", "bilateral"} and side != phrase.side:
                     continue
                 if phrase.side and side == "unspecified":

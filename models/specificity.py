@@ -191,6 +191,8 @@ def fit(
         ):
             if qualifier == "multiple" and qualifier in said:
                 qualifier_value += QUALIFIER_MATCH
+            elif group == "displacement" and groups.get(group, qualifier) != qualifier:
+                qualifier_value += QUALIFIER_CONFLICT  # a stem of displaced fractures, and the note says nondisplaced
             continue  # the stem itself says it (multiple sclerosis, other myalgia)
         if qualifier == "unilateral" and side == "unspecified":
             qualifier_value += UNILATERAL_OPEN

@@ -96,10 +96,12 @@ class Attributes(TableComponent):
         if self.vocabulary.concepts[finding.concept].kind != "injury":
             return False
         ends = [finding.end - 1]
-        ends += [s.end - 1 for s in draft.sites if s.site in finding.sites and 0 <= s.start - finding.end <= _NEAR]
-        return any(
-            draft.words[end].isalpha() and draft.span_text(end, end + 1).lower() == f"{draft.words[end]}s" for end in ends
-        )
+        ends += [
+            s.end - 1
+            for s in draft.sites
+            if s.site in finding.sites and -_NEAR <= s.end - finding.start <= _NEAR + finding.end - finding.start
+        ]
+        return any(draft.words[end].isalpha() and draft.span_text(end, end + 1).lower() == f"{draft.words[end]}s" for end in ends)
 
     def _qualify(self, draft: Draft, finding: FindingDraft, near: list[Mention]) -> None:
         if self._plural(draft, finding):

@@ -125,4 +125,5 @@ class Reading:
     age: float | None = None
     sex: str = ""
     conflicts: list[str] = field(default_factory=list)
+    sections: list[str] = field(default_factory=list)
     words: int = 0

@@ -26,6 +26,7 @@ _PHRASE_SECTIONS = frozenset(
 )
 _RULE_OUT = frozenset({"no", "without", "w/o", "denies", "deny", "denied", "not"})
 _ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "sequela"})
+_PREFIXES = frozenset({"intra", "extra", "non", "peri", "sub", "supra", "inter", "infra", "trans", "per", "multi", "para"})
 _DOMINANCES = {"right_dominant": "right", "left_dominant": "left", "ambidextrous": "ambidextrous"}
 
 
@@ -50,6 +51,7 @@ class Findings(TableComponent):
             age=age_in(draft.text),
             sex=sex_in(draft.text),
             conflicts=list(draft.conflicts),
+            sections=sorted({section for _, _, section in draft.sections}),
             words=len(draft.words),
         )
         reading.dominance = self._dominance(draft)
@@ -99,7 +101,8 @@ class Findings(TableComponent):
         """Words of a sentence without those that a "no" or "without" rules out."""
         said: set[str] = set()
         ruled_out = 0
-        for word in draft.words[low:high]:
+        for position in range(low, high):
+            word = draft.words[position]
             if word in _RULE_OUT:
                 ruled_out = 4
             elif word in {",", ";", "but", "with", "(", ")", ":"} or word == "and":
@@ -108,6 +111,8 @@ class Findings(TableComponent):
                 ruled_out -= 1
                 continue
             said.add(word)
+            if position > low and (draft.words[position - 1] in _PREFIXES or _hyphened(draft, position)):
+                said.add(draft.words[position - 1] + word)  # titles write "intraarticular"
         return frozenset(said)
 
     def _causes(self, draft: Draft) -> list[CauseMention]:
@@ -196,6 +201,11 @@ class Findings(TableComponent):
             if mention.layer == PHASE and mention.value in _DOMINANCES:
                 return _DOMINANCES[mention.value]
         return ""
+
+
+def _hyphened(draft: Draft, position: int) -> bool:
+    """Whether a hyphen joins the token with the one before it."""
+    return draft.text[draft.ends[position - 1] : draft.starts[position]] == "-"
 
 
 # ---------------------------------------------------------------- readings that travel with their document

@@ -43,6 +43,7 @@ _SMALL = frozenset(
         "(",
     }
 )
+_ONE_SIDE = frozenset({"right", "left"})
 _SIDE_WORDS = frozenset({"right", "left", "r", "l", "bilateral", "(", ")", "b", "rt", "lt", "bil", "bilat"})
 _LIMB_PARTS = frozenset({"bone", "muscle", "tendon", "ligament", "nerve", "cartilage"})  # take the side of their limb
 _REGIONAL = re.compile(r"disc|spondyl|stenosis|radicul|segmental|somatic|facet|compression|spinal|instability|myelopath")
@@ -151,7 +152,11 @@ class Laterality(TableComponent):
             if found is not None:
                 site.side = found.value.side
                 site.side_cue = draft.cue("side", found.value.side, found.start, found.end)
-            elif index and mentions[index - 1].side and self._joined(draft, mentions[index - 1].end, site.start):
+            elif (
+                index
+                and mentions[index - 1].side
+                and (mentions[index - 1].end == site.start or self._joined(draft, mentions[index - 1].end, site.start))
+            ):
                 site.side, site.side_cue = mentions[index - 1].side, mentions[index - 1].side_cue  # "R hip and knee"
         return mentions
 
@@ -214,13 +219,20 @@ class Laterality(TableComponent):
                 )
                 self._take(draft, copy, part)
                 more.append(copy)
+        within = next((m for m in sides if finding.start <= m.start and m.end <= finding.end and m.value.side in _ONE_SIDE), None)
         for target in [finding, *more]:
-            if not target.side:
+            if within is not None:  # "spastic left hemiparesis": the term's own side comes before any other
+                target.side, target.side_stated = within.value.side, True
+                target.cues.append(draft.cue("side", target.side, within.start, within.end))
+            elif not target.side:
                 self._side_from_sentence(draft, target, sides, sites)
         return more
 
-    @staticmethod
-    def _take(draft: Draft, finding: FindingDraft, part: list[SiteMention]) -> None:
+    def _take(self, draft: Draft, finding: FindingDraft, part: list[SiteMention]) -> None:
+        first = part[0]
+        finding.concept = self.vocabulary.composed(
+            finding.concept, draft.words[finding.start : finding.end], first.site, draft.words[first.start : first.end]
+        )
         finding.sites = list(dict.fromkeys(site.site for site in part))
         finding.site_stated = True
         finding.cues.extend(draft.cue("site", site.site, site.start, site.end) for site in part[:1])
@@ -291,7 +303,10 @@ class Laterality(TableComponent):
     def _adjacent(
         self, draft: Draft, finding: FindingDraft, right: list[SiteMention], others: list[FindingDraft]
     ) -> list[SiteMention]:
-        """Sites right behind the finding: "SD C5, T4, L5", "Pain: R knee, L hip". A site that opens another finding is not its own."""
+        """Sites right behind the finding: "SD C5, T4, L5", "Pain: R knee, L hip".
+
+        A site that opens another finding is not its own.
+        """
         if not right or right[0].start - finding.end > 2 or not self._needs_site(finding):
             return []
         between = draft.words[finding.end : right[0].start]

@@ -13,10 +13,10 @@ from models.problems import Problem, problems_of
 DAY = date(2026, 3, 14)
 
 
-def derived(coder: theracode.Coder, text: str, encounter: str = "subsequent", year: int = 2026) -> list[Problem]:
+def derived(coder: theracode.Coder, text: str, *, acute: bool = False, year: int = 2026) -> list[Problem]:
     reading = coder.reader.read(text)
     problems = coder.combiner.combine(problems_of(reading, coder.vocabulary))
-    return coder.deriver.derive(problems, encounter, reading, year)
+    return coder.deriver.derive(problems, acute=acute, reading=reading, year=year)
 
 
 def live(problems: list[Problem]) -> set[str]:
@@ -60,7 +60,7 @@ def test_a_past_stroke_without_deficit_is_history(coder: theracode.Coder) -> Non
 
 
 def test_an_acute_stroke_is_left_alone(coder: theracode.Coder) -> None:
-    assert not any(p.stems for p in derived(coder, "Acute stroke with aphasia.", encounter="initial"))
+    assert not any(p.stems for p in derived(coder, "Acute stroke with aphasia.", acute=True))
 
 
 # ---------------------------------------------------------------- aftercare (I.C.21.c.7, II.K)
@@ -112,4 +112,4 @@ def test_a_named_injury_needs_no_unnamed_one(coder: theracode.Coder) -> None:
 
 def test_deriving_adds_nothing_to_plain_problems(coder: theracode.Coder) -> None:
     problems = [Problem("vertigo", "symptom")]
-    assert Deriver(coder.vocabulary).derive(problems, "subsequent") == problems
+    assert Deriver(coder.vocabulary).derive(problems) == problems
