@@ -193,6 +193,8 @@ def fit(
                 qualifier_value += QUALIFIER_MATCH
             elif group == "displacement" and groups.get(group, qualifier) != qualifier:
                 qualifier_value += QUALIFIER_CONFLICT  # a stem of displaced fractures, and the note says nondisplaced
+            elif qualifier in vocabulary.qualifier_defaults:
+                qualifier_value += QUALIFIER_DEFAULT
             continue  # the stem itself says it (multiple sclerosis, other myalgia)
         if qualifier == "unilateral" and side == "unspecified":
             qualifier_value += UNILATERAL_OPEN
@@ -221,6 +223,8 @@ def fit(
         else:
             residual_value += RESIDUAL_UNSUPPORTED
             unsupported += 1
+    if residual_value < 0 and site_value > 0 and not facets.residual & context:
+        site_value = 0.0  # a title that tells another condition is not preferred for its place ("diabetic foot care", foot ulcer)
     for word in facets.absent:  # "without dyskinesia": the note must not name it
         if word in context:
             residual_value += ABSENT_PRESENT

@@ -115,7 +115,7 @@ def decide(
         if o.code not in blocked and o.probability >= bar and (o.place == 0) and (o.code[0] not in "VWXY" or note.external_causes)
     ]
     chosen = chosen or [  # an accident without a named injury has no other code, however likely
-        o for o in ranked if o.code not in blocked and o.place == 0 and o.problem and o.problem.concept == UNNAMED_INJURY
+        o for o in ranked if o.code not in blocked and o.place == 0 and o.problem and o.problem.concept == UNNAMED_INJURY and o.problem.derived
     ]
     chosen = _one_code_per_text(chosen)
     chosen = _most_specific(chosen, blocked)
