@@ -17,6 +17,7 @@ _ENDS = frozenset(".!?")
 _LONGEST_SENTENCE = 400  # content tokens; a longer one is cut, so that the time of reading grows with the length of the note only
 # Words that no line ends with unless it goes on in the next one.
 _OPEN_ENDS = frozenset({",", "/", "&", "a", "an", "and", "deny", "for", "from", "in", "of", "or", "the", "to", "with"})
+_ITEMISED = frozenset({"assessment", "diagnosis", "medical_diagnosis"})
 DIAGNOSIS_LINE = 25  # content tokens
 
 
@@ -118,6 +119,7 @@ class Layout(TableComponent):
             if end < count:
                 starts.add(end)
             index = max(end, index + 1)
+        marks = self._with_returns(draft, marks)
         # A text without headings is one section; a very short one is a diagnosis line.
         bare = "diagnosis" if count <= DIAGNOSIS_LINE else "whole"
         draft.section_of = ["other" if marks else bare] * count
@@ -128,6 +130,31 @@ class Layout(TableComponent):
         if marks and marks[0][0] > 0:  # the text before the first heading is a header, unless it is most of the note
             head = marks[0][0]
             draft.section_of[:head] = ["whole" if head > max(DIAGNOSIS_LINE, count // 2) else "header"] * head
+
+    @staticmethod
+    def _with_returns(draft: Draft, marks: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+        """Headings, and where a numbered line behind bulleted sub-headings goes back to the section they are part of.
+
+        "Assessment and plan: 1. Knee pain. - Medical treatment: ... 2. Diabetes." Item 2 is assessed, not treated.
+        """
+        result: list[tuple[int, int, str]] = []
+        parent = ""
+        for number, (start, end, section) in enumerate(marks):
+            result.append((start, end, section))
+            opening = start
+            while opening > 0 and not draft.breaks[opening]:
+                opening -= 1
+            if draft.words[opening] not in BULLETS:
+                parent = section
+                continue
+            if parent not in _ITEMISED:
+                continue
+            stop = marks[number + 1][0] if number + 1 < len(marks) else len(draft.words)
+            for position in range(end, stop - 2):
+                if draft.breaks[position] and draft.words[position].isdigit() and draft.words[position + 1] in {".", ")"}:
+                    result.append((position, position, parent))
+                    break
+        return result
 
     def _heading_at(self, draft: Draft, index: int, at_line: bool, at_sentence: bool) -> tuple[int, str] | None:
         words = draft.words
