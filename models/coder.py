@@ -98,6 +98,7 @@ class Coder:
         date_of_service: date | None = None,
         encounter: str = "auto",
         top: int = TOP,
+        unrelated: Iterable[tuple[str, str]] = (),
     ) -> Coding:
         """Code one note.
 
@@ -111,6 +112,9 @@ class Coder:
             ``auto``, ``initial``, ``subsequent`` or ``sequela`` when ``note`` is a text.
         top : int
             How many suggestions at most.
+        unrelated : iterable of (str, str)
+            Pairs of codes that a reviewer declares to be unrelated conditions: an Excludes1 note does not part them, and
+            a notice says so (I.A.12.a).
 
         Returns
         -------
@@ -142,6 +146,7 @@ class Coder:
             encounter=phase,
             phase_reason=phase_reason,
             handedness=note.dominance or reading.dominance,
+            unrelated=frozenset(frozenset(pair) for pair in unrelated),
         )
         suggestions = [
             Suggestion(

@@ -16,7 +16,8 @@ from nlp.assertion import Assertion
 from nlp.attributes import ACUITIES, age_in, cause_assertion, sex_in
 from nlp.component import TableComponent
 from nlp.draft import KEY, Draft, draft_of
-from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Reading, WrittenCode
+from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Measure, Reading, WrittenCode
+from nlp.measures import measures_in
 
 READING = "reading"
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class Findings(TableComponent):
             sex=sex_in(draft.text),
             conflicts=list(draft.conflicts),
             words=len(draft.words),
+            measures=measures_in(draft.text),
         )
         reading.dominance = self._dominance(draft)
         doc.spans["findings"] = [
@@ -266,4 +268,5 @@ _RESTORE: dict[str, Callable[[Any], Any]] = {
     "list[CauseMention]": _each(CauseMention),
     "list[WrittenCode]": _each(WrittenCode),
     "list[DiagnosisPhrase]": _each(DiagnosisPhrase),
+    "list[Measure]": _each(Measure),
 }

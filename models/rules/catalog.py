@@ -37,6 +37,10 @@ class Rule:
     source: str
     example: str
 
+    def verdict(self, *by: str) -> RuleVerdict:
+        """The rule as the reason why a code is blocked, by other codes or by itself."""
+        return RuleVerdict(id=self.id, text=self.statement, source=self.source, blocked_by=list(by))
+
 
 @dataclass(frozen=True, slots=True)
 class Ruling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from lexicon.codes.edition import CodeNote, Edition
@@ -15,17 +16,19 @@ from models.rules.adverse import adverse_effects
 from models.rules.catalog import Ruling, rule
 from models.rules.chronicity import coded_of, rulings
 from models.rules.excludes import conflicts, contradiction, excluding_note, keeper
-from models.rules.external import external_causes
-from models.rules.plausibility import implausible
+from models.rules.external import external_causes, has_external_cause
+from models.rules.notices import notices_of
+from models.rules.partners import Added, documented_partners, implied_partners
+from models.rules.plausibility import implausible, maternal_record
 from models.rules.questions import questions_for
-from models.rules.sequencing import order
+from models.rules.sequencing import may_lead, order
 from models.rules.symptoms import explains
 from nlp.finding import Reading
 from nlp.layout import DIAGNOSIS_LINE
 
 ALTERNATIVE_FLOOR = 0.02
 DIAGNOSIS_LINE_EASE = 0.6  # a bare diagnosis line says what is meant; the ranker learned from whole notes
-EXTERNAL_PROBABILITY = 0.5  # external causes follow from rules, not from the ranker: neither likely nor unlikely
+RULE_PROBABILITY = 0.5  # codes that follow from rules, not from the ranker: neither likely nor unlikely
 REPLACED = {
     "combination": "combination-code",
     "stroke": "stroke-sequela",
@@ -87,12 +90,15 @@ def decide(
     encounter: str,
     phase_reason: str,
     handedness: str,
+    unrelated: Set[frozenset[str]] = frozenset(),
 ) -> Verdict:
     """Turn scored options into a verdict.
 
     The order of the rules: what a combination replaced or the patient cannot have is blocked, then the best code of each
     problem is recommended if its probability reaches the threshold, then integral symptoms, injury against chronic
-    disease and Excludes1 pairs are resolved, then the rest is ordered and external causes are added.
+    disease and Excludes1 pairs are resolved, codes that belong beside the others are added, what may not be first alone
+    goes, and the rest is ordered; external causes come last. ``unrelated`` are pairs that a reviewer declared to be
+    unrelated conditions (I.A.12.a).
     """
     verdict = Verdict()
     ranked = sorted(options, key=lambda o: (-round(o.probability, 6), o.code))
@@ -101,8 +107,7 @@ def decide(
     blocked: dict[str, RuleVerdict] = {}
     for option in ranked:
         if option.problem is not None and option.problem.replaced_by:
-            known = rule(REPLACED[option.problem.replaced_by])
-            blocked[option.code] = RuleVerdict(id=known.id, text=known.statement, source=known.source)
+            blocked[option.code] = rule(REPLACED[option.problem.replaced_by]).verdict()
     age = note.age if note.age is not None else reading.age
     for option in ranked:
         ruling = implausible(option.code, age=age, sex=note.sex or reading.sex, edition=edition)
@@ -122,11 +127,14 @@ def decide(
     chosen = _drop_integral(chosen, blocked, vocabulary)
     coded = [coded_of(o, encounter=encounter, vocabulary=vocabulary) for o in chosen]
     chosen, remarks = _apply(rulings(coded, edition, vocabulary), chosen, blocked, ranked)
-    chosen, contradictions = _resolve_excludes(chosen, blocked, edition, probability, position)
+    chosen, contradictions = _resolve_excludes(chosen, blocked, edition, probability, position, unrelated)
+    chosen = _on_maternal_record(chosen, blocked)
+    chosen = _with_partners(chosen, ranked, blocked, bar, reading, age, encounter, edition, vocabulary, unrelated)
+    chosen = _grounded(chosen, blocked, edition)
     _block_integral(ranked, chosen, blocked, vocabulary)
-    _block_alternatives(ranked, chosen, blocked, edition)
+    _block_alternatives(ranked, chosen, blocked, edition, unrelated)
     sequence, order_reasons = order([o.code for o in chosen], {o.code: o.lead for o in chosen}, edition)
-    by_code = {o.code: o for o in ranked}
+    by_code = {o.code: o for o in [*ranked, *chosen]}
     for reason in order_reasons:
         moved = reason.split(" ", 1)[0]
         by_code[moved].reasons.append(reason)
@@ -139,10 +147,18 @@ def decide(
     ]
     verdict.items += [Item(o, "blocked", blocked[o.code]) for o in ranked if o.code in blocked]
     verdict.sequence = list(sequence)
-    _add_adverse(verdict, reading, encounter, edition, vocabulary)
     _add_external(verdict, reading, encounter, edition, vocabulary, wanted=note.external_causes)
     verdict.notices = [
-        *_notices(sequence, problems, reading, edition, phase_reason),
+        *notices_of(
+            verdict.sequence,
+            problems,
+            reading,
+            edition,
+            phase_reason=phase_reason,
+            age=age,
+            sex=note.sex or reading.sex,
+            unrelated=unrelated,
+        ),
         *contradictions,
         *(r.text for r in remarks if r.action == "notice"),
     ]
@@ -172,17 +188,67 @@ def _apply(
     return kept, remarks
 
 
-def _add_adverse(verdict: Verdict, reading: Reading, encounter: str, edition: Edition, vocabulary: Vocabulary) -> None:
-    """The drug behind a drug-induced disease, right after the recommended codes (use additional code)."""
-    for effect in adverse_effects(reading, verdict.sequence, encounter, edition, vocabulary):
-        if effect.code in verdict.sequence:
+def _with_partners(
+    chosen: list[Option],
+    ranked: list[Option],
+    blocked: dict[str, RuleVerdict],
+    bar: float,
+    reading: Reading,
+    age: float | None,
+    encounter: str,
+    edition: Edition,
+    vocabulary: Vocabulary,
+    unrelated: Set[frozenset[str]],
+) -> list[Option]:
+    """The chosen options with the codes that the tabular list or the Index puts beside them, where they are documented."""
+    kept = list(chosen)
+
+    def fits(code: str) -> bool:
+        pairs = conflicts(edition, [*(o.code for o in kept), code], unrelated=unrelated)
+        return code not in blocked and not any(code in {c.code, c.other} for c in pairs)
+
+    for option, beside, note in documented_partners(kept, ranked, set(blocked), bar, edition):
+        if fits(option.code):
+            option.reasons.append(f"asked for by {beside}: {note.label.lower()} note at {note.stands_at} ('{note.text}')")
+            kept.append(option)
+    codes = [o.code for o in kept]
+    added = implied_partners(codes, kept, reading, age, edition)
+    added += [
+        Added(e.code, e.disease, f"use additional code at {e.note.stands_at}: {e.note.text}", ((e.mention.start, e.mention.end),))
+        for e in adverse_effects(reading, codes, encounter, edition, vocabulary)
+    ]
+    by_code = {o.code: o for o in ranked}
+    for item in added:
+        if any(o.code == item.code for o in kept) or not fits(item.code):
             continue
-        option = Option(effect.code, edition.stem(effect.code), edition.title(effect.code), None, 0, "adverse effect")
-        option.probability = EXTERNAL_PROBABILITY
-        option.evidence = [(effect.mention.start, effect.mention.end)]
-        option.reasons = [f"use additional code at {effect.note.stands_at}: {effect.note.text}"]
-        verdict.items.insert(len(verdict.sequence), Item(option, "recommended"))
-        verdict.sequence.append(effect.code)
+        option = by_code.get(item.code) or Option(
+            item.code, edition.stem(item.code), edition.title(item.code), None, 0, "partner"
+        )
+        option.probability = max(option.probability, RULE_PROBABILITY)
+        option.evidence = list(dict.fromkeys([*item.evidence, *option.evidence]))
+        option.reasons.append(item.reason)
+        kept.append(option)
+    return kept
+
+
+def _on_maternal_record(chosen: list[Option], blocked: dict[str, RuleVerdict]) -> list[Option]:
+    """Codes of the newborn do not stand on the record of a pregnant patient."""
+    for ruling in maternal_record([o.code for o in chosen]):
+        blocked[ruling.code] = ruling.verdict()
+    return [o for o in chosen if o.code not in blocked]
+
+
+def _grounded(chosen: list[Option], blocked: dict[str, RuleVerdict], edition: Edition) -> list[Option]:
+    """Without external causes that explain no injury, and without manifestations if no code could stand before them."""
+    codes = [o.code for o in chosen]
+    injured = any(has_external_cause(code) for code in codes)
+    leader = any(may_lead(code, edition) and code[0] != "Z" for code in codes)
+    for code in codes:
+        if code[0] in "VWXY" and not injured:
+            blocked[code] = rule("external-cause-last").verdict()
+        elif not leader and edition.is_manifestation(code):
+            blocked[code] = rule("manifestation-not-first").verdict()
+    return [o for o in chosen if o.code not in blocked]
 
 
 def _add_external(
@@ -191,7 +257,7 @@ def _add_external(
     """External causes behind everything else (I.C.20): reported when wanted, otherwise only shown."""
     for cause in external_causes(reading, verdict.sequence, encounter, edition, vocabulary):
         option = Option(cause.code, edition.stem(cause.code), cause.title, None, 0, "external")
-        option.probability = EXTERNAL_PROBABILITY if wanted else ALTERNATIVE_FLOOR
+        option.probability = RULE_PROBABILITY if wanted else ALTERNATIVE_FLOOR
         option.evidence = [(cause.start, cause.end)]
         option.reasons = [cause.reason]
         last = sum(1 for item in verdict.items if item.status == "recommended")
@@ -240,7 +306,7 @@ def _most_specific(chosen: list[Option], blocked: dict[str, RuleVerdict]) -> lis
         if better is None and named and _UNNAMED.match(option.code):
             better = next((o for o in chosen if o.code[0] == "S" and not _UNNAMED.match(o.code)), None)
         if better is not None and (_vague(option) > _vague(better) or _UNNAMED.match(option.code)):
-            blocked[option.code] = RuleVerdict(id=known.id, text=known.statement, source=known.source, blocked_by=[better.code])
+            blocked[option.code] = known.verdict(better.code)
         else:
             kept.append(option)
     return [o for o in chosen if o in kept]
@@ -293,12 +359,13 @@ def _resolve_excludes(
     edition: Edition,
     probability: dict[str, float],
     position: dict[str, int],
+    unrelated: Set[frozenset[str]],
 ) -> tuple[list[Option], list[str]]:
     kept = list(chosen)
     notices: list[str] = []
-    tolerated: set[frozenset[str]] = set()
+    tolerated: set[frozenset[str]] = set(unrelated)
     while True:
-        found = [c for c in conflicts(edition, [o.code for o in kept]) if frozenset((c.code, c.other)) not in tolerated]
+        found = conflicts(edition, [o.code for o in kept], unrelated=tolerated)
         if not found:
             return kept, notices
         conflict = found[0]
@@ -341,41 +408,21 @@ def _integral(disease: Option, source: str) -> RuleVerdict:
     )
 
 
-def _block_alternatives(ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], edition: Edition) -> None:
+def _block_alternatives(
+    ranked: list[Option],
+    chosen: list[Option],
+    blocked: dict[str, RuleVerdict],
+    edition: Edition,
+    unrelated: Set[frozenset[str]],
+) -> None:
     codes = {o.code for o in chosen}
     for option in ranked:
         if option.code in codes or option.code in blocked or option.place > 0:
             continue
         for other in chosen:
+            if frozenset((option.code, other.code)) in unrelated:
+                continue
             note = excluding_note(edition, other.code, option.code) or excluding_note(edition, option.code, other.code)
             if note is not None:
                 blocked[option.code] = _excluded(note, other.code)
                 break
-
-
-def _notices(
-    sequence: list[str],
-    problems: list[Problem],
-    reading: Reading,
-    edition: Edition,
-    phase_reason: str,
-) -> list[str]:
-    notices = []
-    if any(edition.sevenths(edition.stem(code)) for code in sequence):
-        notices.append(f"7th characters: {phase_reason}.")
-    for problem in problems:
-        if problem.assertion == "uncertain" and problem.kind in {"diagnosis", "injury"} and problem.mentions:
-            name = problem.mentions[0].text
-            notices.append(f"'{name}' is stated as uncertain and not coded (IV.H); the sign or symptom is.")
-    for code in sequence:
-        if edition.has_older_notes(code):
-            notices.append(f"{code}: code list of {edition.name}; instructional notes as of {edition.notes_as_of}.")
-    for written in reading.written_codes:
-        if "." in written.code and written.code not in edition:
-            notices.append(f"The note writes {written.code}, which is not a code of {edition.name}.")
-        elif "." in written.code and not edition.is_billable(written.code):
-            notices.append(f"The note writes {written.code}, which is not billable in {edition.name}; a longer code is needed.")
-    notices.extend(reading.conflicts)
-    if not sequence:
-        notices.append("Nothing in this note supports a code: no present finding reached the threshold.")
-    return list(dict.fromkeys(notices))

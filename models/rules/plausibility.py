@@ -9,6 +9,7 @@ from lexicon.codes.edition import Edition
 from lexicon.tables import read_table, split_cell
 from models.rules.catalog import Action, Ruling
 
+_PREGNANT = ("Z33.1", "Z34", "Z3A")
 _ACTIONS: dict[str, Action] = {"block": "block", "notice": "notice"}
 
 
@@ -112,6 +113,16 @@ def implausible(code: str, *, age: float | None, sex: str, edition: Edition) -> 
                 text = f"{bound.statement} ({known})"
             return Ruling(bound.rule, bound.action, code, text, bound.source)
     return None
+
+
+def maternal_record(codes: list[str]) -> list[Ruling]:
+    """Codes of chapter 16 beside codes of a pregnancy: they are never on the maternal record (I.C.16.a.1).
+
+    A note on a child that tells of its mother's pregnancy has no code of a pregnancy: the age forbids it.
+    """
+    pregnant = tuple(c for c in codes if c[0] == "O" or c.startswith(_PREGNANT))
+    text = "codes of the newborn are never used on the record of the mother"
+    return [Ruling("plausible-newborn", "block", c, text, "I.C.16.a.1", pregnant) for c in codes if pregnant and c[0] == "P"]
 
 
 def _end(oldest: float) -> float:
