@@ -70,7 +70,7 @@ class Deriver:
         problems = self._stroke(problems, encounter)
         problems = self._operated(problems)
         problems = self._aftercare(problems, year)
-        problems = self._diabetes_type(problems)
+        problems = self._diabetes_type(self._ulcers(problems))
         if reading is None:
             return problems
         problems = _consciousness(problems, reading, self.vocabulary)
@@ -282,13 +282,32 @@ class Deriver:
 
     # ---------------------------------------------------------------- diabetes, pregnancy
 
+    def _ulcers(self, problems: list[Problem]) -> list[Problem]:
+        """A diabetic ulcer is two codes: the diabetes (E11.621) and, where the note says where it is, the ulcer (L97)."""
+        result = []
+        told = any(
+            p.assertion == "present" and _codes_of(self.vocabulary, p)[:1] and _codes_of(self.vocabulary, p)[0].startswith("L97")
+            for p in problems
+        )
+        for problem in problems:
+            codes = _codes_of(self.vocabulary, problem)
+            disease = tuple(code for code in codes if code.startswith(_DIABETES))
+            ulcer = tuple(code for code in codes if code.startswith("L97"))
+            if problem.assertion != "present" or problem.replaced_by or not disease or not ulcer:
+                result.append(problem)
+                continue
+            result.append(replace(problem, stems=disease))
+            if problem.sites and not told:
+                result.append(replace(problem, stems=ulcer, derived="diabetic ulcer"))
+        return result
+
     def _diabetes_type(self, problems: list[Problem]) -> list[Problem]:
         """Complications of a diabetes that is stated as type 1 are sought in E10 (E11 is for unstated types, I.C.4.a.2)."""
         if not any(p.concept == "diabetes_type1" and p.assertion == "present" for p in problems):
             return problems
         result = []
         for problem in problems:
-            codes = problem.stems or self.vocabulary.concepts[problem.concept].codes
+            codes = _codes_of(self.vocabulary, problem)
             if problem.concept == "diabetes_type1" or not any(code.startswith("E11") for code in codes):
                 result.append(problem)
                 continue
@@ -319,6 +338,13 @@ class Deriver:
 _TRIMESTERS = frozenset({"first", "second", "third"})
 
 
+_DIABETES = ("E08", "E09", "E10", "E11", "E13")
+
+
+def _codes_of(vocabulary: Vocabulary, problem: Problem) -> tuple[str, ...]:
+    return problem.stems or vocabulary.concepts[problem.concept].codes
+
+
 def _trimester(weeks: float) -> str:
     """Chapter 15 counts: first to 13 weeks 6 days, second to 27 weeks 6 days, third from 28 weeks 0 days."""
     return "first" if weeks < 14 else "second" if weeks < 28 else "third"
@@ -336,7 +362,7 @@ def _consciousness(problems: list[Problem], reading: Reading, vocabulary: Vocabu
     measure = reading.measure("unconscious")
     result = []
     for problem in problems:
-        stems = problem.stems or vocabulary.concepts[problem.concept].codes
+        stems = _codes_of(vocabulary, problem)
         heads = dict.fromkeys(_head_of(code) for code in stems if code.startswith("S06") and code[:5] != "S06.3")
         said = problem.qualifiers & {"with_loc", "without_loc"}
         if not heads or problem.kind != "injury" or not (measure or len(said) == 1):

@@ -107,7 +107,8 @@ class Proposer:
         if problem.assertion == "present":
             return True
         return problem.assertion == "historical" and (
-            problem.kind in STATUS_KINDS or all(m.section in _SECTIONS["in_past"] for m in problem.mentions)
+            problem.kind in STATUS_KINDS
+            or (problem.kind != "injury" and all(m.section in _SECTIONS["in_past"] for m in problem.mentions))
         )
 
     def _option(

@@ -20,7 +20,7 @@ from models.rules.external import external_causes, has_external_cause
 from models.rules.notices import notices_of
 from models.rules.partners import Added, documented_partners, implied_partners
 from models.rules.plausibility import implausible, maternal_record
-from models.rules.questions import questions_for
+from models.rules.questions import cause_question, questions_for
 from models.rules.sequencing import may_lead, order
 from models.rules.symptoms import explains
 from nlp.finding import Reading
@@ -154,6 +154,7 @@ def decide(
             problems,
             reading,
             edition,
+            encounter=encounter,
             phase_reason=phase_reason,
             age=age,
             sex=note.sex or reading.sex,
@@ -164,6 +165,7 @@ def decide(
     ]
     verdict.questions = [
         *(r.text for r in remarks if r.action == "ask"),
+        *(cause_question(code, edition) for code, why in blocked.items() if why.id == "manifestation-not-first"),
         *questions_for([by_code[c] for c in sequence], problems, edition, vocabulary, handedness=handedness),
     ]
     return verdict

@@ -10,6 +10,7 @@ from lexicon.tables import read_table
 from models.problems import Problem
 from models.rules.excludes import conflicts
 from models.rules.plausibility import implausible
+from models.rules.sequencing import is_sequela
 from nlp.finding import Reading
 
 MOST_EXCLUDES2 = 3
@@ -21,6 +22,7 @@ def notices_of(
     reading: Reading,
     edition: Edition,
     *,
+    encounter: str,
     phase_reason: str,
     age: float | None,
     sex: str,
@@ -36,8 +38,8 @@ def notices_of(
         Uncertain diagnoses among them are named.
     reading : Reading
     edition : Edition
-    phase_reason : str
-        Why the 7th characters are what they are.
+    encounter, phase_reason : str
+        The phase of care, and why the 7th characters are what they are.
     age : float or None
         Years.
     sex : str
@@ -45,7 +47,7 @@ def notices_of(
         Pairs that a reviewer declared to be unrelated.
     """
     notices = []
-    if any(edition.sevenths(edition.stem(code)) for code in sequence):
+    if any(edition.sevenths(edition.stem(code)) and (encounter == "sequela" or not is_sequela(code)) for code in sequence):
         notices.append(f"7th characters: {phase_reason}.")
     for problem in problems:
         if problem.assertion == "uncertain" and problem.kind in {"diagnosis", "injury"} and problem.mentions:
@@ -72,7 +74,7 @@ def notices_of(
 def _doubts(sequence: list[str], age: float | None, sex: str, edition: Edition) -> list[str]:
     """Codes that hardly fit the patient; what cannot fit is blocked before."""
     found = (implausible(code, age=age, sex=sex, edition=edition) for code in sequence)
-    return [f"{r.code}: {r.text} ({r.source})." for r in found if r is not None and r.action == "notice"]
+    return [f"{r.code}: {r.text}; {r.source}." for r in found if r is not None and r.action == "notice"]
 
 
 def _excludes2(sequence: list[str], edition: Edition) -> list[str]:

@@ -98,7 +98,9 @@ def implied_partners(
         found.append(Added("F02.80", alzheimers.code, reason, tuple(alzheimers.evidence)))
     bmi = reading.measure("bmi")
     weight = next((c for c in codes if c.startswith("E66")), None)
-    if bmi is not None and weight and not any(c.startswith("Z68") for c in codes) and (age is None or age >= _ADULT):
+    pregnant = any(c[0] == "O" or c.startswith(("Z33", "Z34")) for c in codes)  # no BMI codes then (I.C.21.c.3)
+    adult = age is None or age >= _ADULT
+    if bmi is not None and weight and adult and not pregnant and not any(c.startswith("Z68") for c in codes):
         reason = f"body mass index {bmi.value:g}: use additional code at E66; {_BMI_GUIDE}"
         found.append(Added(bmi_code(bmi.value), weight, reason, ((bmi.start, bmi.end),)))
     weeks = reading.measure("gestation")
