@@ -15,14 +15,14 @@ from models.problems import Problem
 from models.rules.adverse import adverse_effects
 from models.rules.catalog import Ruling, rule
 from models.rules.chronicity import coded_of, rulings
-from models.rules.excludes import conflicts, contradiction, excluding_note, keeper
+from models.rules.excludes import conflicts, contradiction, keeper, parted_by
 from models.rules.external import external_causes, has_external_cause
 from models.rules.notices import notices_of
 from models.rules.partners import Added, documented_partners, implied_partners
 from models.rules.plausibility import implausible, maternal_record
 from models.rules.questions import cause_question, questions_for
 from models.rules.sequencing import may_lead, order
-from models.rules.symptoms import explains
+from models.rules.symptoms import explains, rows_of
 from nlp.finding import Reading
 from nlp.layout import DIAGNOSIS_LINE
 
@@ -59,7 +59,7 @@ class Verdict:
 def mark_explained(options: list[Option], vocabulary: Vocabulary) -> None:
     """Set the feature ``explained`` of symptoms for which the note names a disease that they are part of."""
     for symptom in options:
-        if symptom.problem is None or symptom.problem.replaced_by:
+        if symptom.problem is None or symptom.problem.replaced_by or not rows_of(symptom.code):
             continue
         for disease in options:
             if disease is symptom or disease.problem is None or disease.place > 0 or disease.problem.replaced_by:
@@ -334,7 +334,7 @@ def _drop_integral(chosen: list[Option], blocked: dict[str, RuleVerdict], vocabu
     kept = []
     for option in chosen:
         row = None
-        if option.problem is not None:
+        if option.problem is not None and rows_of(option.code):
             for other in chosen:
                 if other is option or other.problem is None or other.problem is option.problem:
                     continue
@@ -387,7 +387,7 @@ def _resolve_excludes(
 def _block_integral(ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], vocabulary: Vocabulary) -> None:
     """Show symptoms that a recommended disease explains as blocked, also where they were not likely anyway."""
     for option in ranked:
-        if option in chosen or option.code in blocked or option.problem is None or option.place > 0:
+        if option in chosen or option.code in blocked or option.problem is None or option.place > 0 or not rows_of(option.code):
             continue
         for other in chosen:
             if other.problem is None or other.problem is option.problem:
@@ -417,14 +417,16 @@ def _block_alternatives(
     edition: Edition,
     unrelated: Set[frozenset[str]],
 ) -> None:
-    codes = {o.code for o in chosen}
+    codes = [o.code for o in chosen]
+    parting = {code: edition.notes(code, kinds=("excludes1",)) for code in codes}
     for option in ranked:
-        if option.code in codes or option.code in blocked or option.place > 0:
+        if option.code in parting or option.code in blocked or option.place > 0:
             continue
-        for other in chosen:
-            if frozenset((option.code, other.code)) in unrelated:
+        own = edition.notes(option.code, kinds=("excludes1",))
+        for other in codes:
+            if frozenset((option.code, other)) in unrelated:
                 continue
-            note = excluding_note(edition, other.code, option.code) or excluding_note(edition, option.code, other.code)
+            note = parted_by(parting[other], other, option.code) or parted_by(own, option.code, other)
             if note is not None:
-                blocked[option.code] = _excluded(note, other.code)
+                blocked[option.code] = _excluded(note, other)
                 break

@@ -31,10 +31,12 @@ def excluding_note(edition: Edition, code: str, other: str, kind: str = "exclude
     A note that also names ``code`` itself does not separate the two: a section note on its own members would exclude
     every code from itself.
     """
-    for note in edition.notes(code, kinds=(kind,)):
-        if note.names(other) and not note.names(code):
-            return note
-    return None
+    return parted_by(edition.notes(code, kinds=(kind,)), code, other)
+
+
+def parted_by(notes: tuple[CodeNote, ...], code: str, other: str) -> CodeNote | None:
+    """The first of the notes of ``code`` that names ``other`` and not ``code``, or None."""
+    return next((note for note in notes if note.names(other) and not note.names(code)), None)
 
 
 def conflicts(

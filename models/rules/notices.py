@@ -87,6 +87,8 @@ def _excludes2(sequence: list[str], edition: Edition) -> list[str]:
 
 
 def _overridden(sequence: list[str], edition: Edition, unrelated: Set[frozenset[str]]) -> list[str]:
+    if not unrelated:
+        return []
     return [
         f"{c.code} and {c.other} stand together against Excludes1 at {c.note.stands_at} ('{c.note.text}'): declared to be "
         "unrelated conditions (I.A.12.a). Payers may still deny the pair."

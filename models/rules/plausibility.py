@@ -46,10 +46,10 @@ class Bound:
         return any(code[: len(low)] >= low and code[: len(high)] <= high for low, high in self.spans)
 
 
-@lru_cache(maxsize=32)
-def _bounds_of(letter: str) -> tuple[Bound, ...]:
-    """The rows that may bind codes of one chapter letter."""
-    return tuple(bound for bound in bounds() if any(low[0] <= letter <= high[0] for low, high in bound.spans))
+@lru_cache(maxsize=65536)
+def _bounds_of(code: str) -> tuple[Bound, ...]:
+    """The rows that bind a code; most codes have none."""
+    return tuple(bound for bound in bounds() if bound.names(code))
 
 
 def _span(cell: str) -> tuple[str, str]:
@@ -101,9 +101,7 @@ def implausible(code: str, *, age: float | None, sex: str, edition: Edition) -> 
     CodeError
         If a row speaks and ``code`` is not in the edition.
     """
-    for bound in _bounds_of(code[0]):
-        if not bound.names(code):
-            continue
+    for bound in _bounds_of(code):
         wrong_sex = bool(bound.sex and sex and sex != bound.sex)
         wrong_age = age is not None and not bound.youngest <= age < _end(bound.oldest)
         if wrong_sex or wrong_age:
