@@ -17,6 +17,7 @@ from models.options import Option
 from models.rules.catalog import Ruling
 from models.rules.excludes import SYMPTOMS
 from models.rules.external import force_of
+from nlp.finding import Reading
 
 LATE = frozenset({"chronic", "recurrent", "old", "healed"})
 FRESH = frozenset({"acute", "traumatic", "initial"})
@@ -87,7 +88,13 @@ _CONCEPT_FACTS = {
 _SAID = LATE | {"acute", "traumatic"}
 
 
-def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary) -> Coded:
+def sole_mechanism(reading: Reading) -> str:
+    """The mechanism of the note's injuries where it tells only one, whichever sentence it stands in; else empty."""
+    told = {m.cause for m in reading.causes if m.kind == "mechanism" and m.assertion == "present"}
+    return next(iter(told)) if len(told) == 1 else ""
+
+
+def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary, mechanism: str = "") -> Coded:
     """An option as these rules see it.
 
     Parameters
@@ -96,6 +103,8 @@ def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary) -> Coded
     encounter : str
         ``initial`` counts as a current injury.
     vocabulary : Vocabulary
+    mechanism : str
+        That of an injury which names none of its own.
     """
     problem = option.problem
     if problem is None:
@@ -104,10 +113,12 @@ def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary) -> Coded
     concept = vocabulary.concepts.get(problem.concept)
     facts |= _SAID & (problem.qualifiers | {problem.acuity})
     facts |= _SAID & concept.qualifiers - {"traumatic"} if concept else set()
-    kind, codes = vocabulary.causes.get(problem.cause, ("", ()))
+    told = vocabulary.causes.get(problem.cause, ("", ()))[0] == "mechanism"  # else it is an operation or a disease
+    cause = mechanism if problem.kind == "injury" and not told else problem.cause
+    kind, codes = vocabulary.causes.get(cause, ("", ()))
     if kind == "mechanism" and codes and codes[0].startswith(("V", "W", "X50.0")):
         facts.add("traumatic")
-    force = force_of(problem.cause)
+    force = force_of(cause)
     if force:
         facts.add(f"{force}_trauma")
     if encounter == "initial":
@@ -265,15 +276,19 @@ def fragility_fracture(coded: Sequence[Coded], edition: Edition) -> list[Ruling]
         if "minor_trauma" in item.facts:
             replaced = True
             text = "known osteoporosis and a minor fall: the fracture is coded as osteoporotic (M80)"
-            rulings.append(Ruling("fragility-fracture", "block", item.code, text, source, other))
+            rulings.append(Ruling("fragility-fracture", "replace" if instead else "block", item.code, text, source, other))
         else:
-            text = "known osteoporosis: would the trauma break a normal bone? If not, the fracture is coded to M80"
+            text = (
+                f"Known osteoporosis: would the trauma break a normal bone? If not, {item.code} is coded as {instead or 'M80.-'}."
+            )
             rulings.append(Ruling("fragility-fracture", "ask", item.code, text, source, other))
     if replaced:
         for item in osteoporosis:
             if item.code.startswith("M81"):
                 text = "M81 is osteoporosis without current pathological fracture"
-                current = tuple(c.code for c in coded if c.code.startswith("M80"))
+                current = tuple(c.code for c in coded if c.code.startswith("M80")) or tuple(
+                    code for ruling in rulings if ruling.action == "replace" for code in ruling.other
+                )
                 rulings.append(Ruling("fragility-fracture", "block", item.code, text, "I.C.13.d.1; Excludes1 at M81", current))
     return _unique(rulings)
 

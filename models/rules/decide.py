@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lexicon.codes.edition import CodeNote, Edition
 from lexicon.vocabulary import Vocabulary
@@ -14,7 +14,7 @@ from models.options import Option
 from models.problems import Problem
 from models.rules.adverse import adverse_effects
 from models.rules.catalog import Ruling, rule
-from models.rules.chronicity import coded_of, rulings
+from models.rules.chronicity import coded_of, rulings, sole_mechanism
 from models.rules.excludes import conflicts, contradiction, keeper, parted_by
 from models.rules.external import external_causes, has_external_cause
 from models.rules.notices import notices_of
@@ -125,8 +125,9 @@ def decide(
     chosen = _one_code_per_text(chosen)
     chosen = _most_specific(chosen, blocked)
     chosen = _drop_integral(chosen, blocked, vocabulary)
-    coded = [coded_of(o, encounter=encounter, vocabulary=vocabulary) for o in chosen]
-    chosen, remarks = _apply(rulings(coded, edition, vocabulary), chosen, blocked, ranked)
+    mechanism = sole_mechanism(reading)
+    coded = [coded_of(o, encounter=encounter, vocabulary=vocabulary, mechanism=mechanism) for o in chosen]
+    chosen, remarks = _apply(rulings(coded, edition, vocabulary), chosen, blocked, ranked, edition)
     chosen, contradictions = _resolve_excludes(chosen, blocked, edition, probability, position, unrelated)
     chosen = _on_maternal_record(chosen, blocked)
     chosen = _with_partners(chosen, ranked, blocked, bar, reading, age, encounter, edition, vocabulary, unrelated)
@@ -172,14 +173,22 @@ def decide(
 
 
 def _apply(
-    remarks: list[Ruling], chosen: list[Option], blocked: dict[str, RuleVerdict], ranked: list[Option]
+    remarks: list[Ruling], chosen: list[Option], blocked: dict[str, RuleVerdict], ranked: list[Option], edition: Edition
 ) -> tuple[list[Option], list[Ruling]]:
-    """Take out what a ruling blocks; where it prefers another proposed code, that one takes its place."""
+    """Take out what a ruling blocks; where it prefers another proposed code, or replaces it, that one takes its place."""
     by_code = {o.code: o for o in ranked}
     kept = list(chosen)
     for ruling in remarks:
-        if ruling.action not in {"block", "prefer"} or ruling.code in blocked:
+        if ruling.action not in {"block", "prefer", "replace"} or ruling.code in blocked:
             continue
+        if ruling.action == "replace":
+            code, gone = ruling.other[0], by_code[ruling.code]
+            instead = by_code.get(code) or replace(gone, code=code, leaf=edition.stem(code), title=edition.title(code))
+            instead.probability = max(instead.probability, gone.probability)
+            instead.lead = max(instead.lead, gone.lead)
+            instead.reasons = [*gone.reasons, f"instead of {ruling.code}: {ruling.text} ({ruling.source})"]
+            kept += [] if instead in kept else [instead]
+            blocked.pop(code, None)
         if ruling.action == "prefer":
             better = [by_code[code] for code in ruling.other if code in by_code and code not in blocked]
             if not better:
