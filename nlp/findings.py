@@ -26,7 +26,7 @@ _PHRASE_SECTIONS = frozenset(
     {"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "chief_complaint", "imaging"}
 )
 _RULE_OUT = frozenset({"no", "without", "w/o", "denies", "deny", "denied", "not"})
-_ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "sequela"})
+_ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "open_type_3", "pain_control", "sequela"})
 _DOMINANCES = {"right_dominant": "right", "left_dominant": "left", "ambidextrous": "ambidextrous"}
 
 

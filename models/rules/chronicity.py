@@ -343,14 +343,16 @@ def pain_codes(coded: Sequence[Coded], vocabulary: Vocabulary, *, pain_managemen
             text = "the cause of the pain is known and treated; G89 is for visits for pain control"
             rulings.append(Ruling("pain-g89", "block", item.code, text, "I.C.6.b.1", tuple(c.code for c in known)))
             continue
-        local = tuple(c.code for c in coded if _is_site_pain(c.code))
+        local = tuple(c.code for c in coded if is_site_pain(c.code))
         if local:
-            text = "G89 first" if pain_management else "the code for the site of the pain first, G89 after it"
+            first, then = ((item.code,), local) if pain_management else (local, (item.code,))
+            text = f"{', '.join(first)} before {', '.join(then)}: the order follows the reason of the visit (I.C.6.b.1.b.ii)."
             rulings.append(Ruling("pain-g89", "notice", item.code, text, "I.C.6.b.1.b.ii", local))
     return rulings
 
 
-def _is_site_pain(code: str) -> bool:
+def is_site_pain(code: str) -> bool:
+    """Whether the code says where it hurts and not why."""
     return code.startswith(("M25.5", "M54", "M79.1", "M79.6", "R07", "R10", "R51"))
 
 

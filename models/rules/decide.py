@@ -14,7 +14,7 @@ from models.options import Option
 from models.problems import Problem
 from models.rules.adverse import adverse_effects
 from models.rules.catalog import Ruling, rule
-from models.rules.chronicity import coded_of, rulings, sole_mechanism
+from models.rules.chronicity import coded_of, is_site_pain, rulings, sole_mechanism
 from models.rules.excludes import conflicts, contradiction, keeper, parted_by
 from models.rules.external import external_causes, has_external_cause
 from models.rules.notices import notices_of
@@ -28,6 +28,7 @@ from nlp.layout import DIAGNOSIS_LINE
 
 ALTERNATIVE_FLOOR = 0.02
 DIAGNOSIS_LINE_EASE = 0.6  # a bare diagnosis line says what is meant; the ranker learned from whole notes
+LEAST = 1e-5  # enough to stand behind another code
 RULE_PROBABILITY = 0.5  # codes that follow from rules, not from the ranker: neither likely nor unlikely
 REPLACED = {
     "combination": "combination-code",
@@ -127,13 +128,16 @@ def decide(
     chosen = _drop_integral(chosen, blocked, vocabulary)
     mechanism = sole_mechanism(reading)
     coded = [coded_of(o, encounter=encounter, vocabulary=vocabulary, mechanism=mechanism) for o in chosen]
-    chosen, remarks = _apply(rulings(coded, edition, vocabulary), chosen, blocked, ranked, edition)
+    pain_control = "pain_control" in reading.phases
+    found = rulings(coded, edition, vocabulary, pain_management=pain_control)
+    chosen, remarks = _apply(found, chosen, blocked, ranked, edition)
     chosen, contradictions = _resolve_excludes(chosen, blocked, edition, probability, position, unrelated)
     chosen = _on_maternal_record(chosen, blocked)
     chosen = _with_partners(chosen, ranked, blocked, bar, reading, age, encounter, edition, vocabulary, unrelated)
     chosen = _grounded(chosen, blocked, edition)
     _block_integral(ranked, chosen, blocked, vocabulary)
     _block_alternatives(ranked, chosen, blocked, edition, unrelated)
+    _place_pain(chosen, pain_control)
     sequence, order_reasons = order([o.code for o in chosen], {o.code: o.lead for o in chosen}, edition)
     by_code = {o.code: o for o in [*ranked, *chosen]}
     for reason in order_reasons:
@@ -162,7 +166,7 @@ def decide(
             unrelated=unrelated,
         ),
         *contradictions,
-        *(r.text for r in remarks if r.action == "notice"),
+        *(r.text for r in remarks if r.action == "notice" and r.code in recommended),
     ]
     verdict.questions = [
         *(r.text for r in remarks if r.action == "ask"),
@@ -178,6 +182,7 @@ def _apply(
     """Take out what a ruling blocks; where it prefers another proposed code, or replaces it, that one takes its place."""
     by_code = {o.code: o for o in ranked}
     kept = list(chosen)
+    asked: list[Ruling] = []
     for ruling in remarks:
         if ruling.action not in {"block", "prefer", "replace"} or ruling.code in blocked:
             continue
@@ -191,12 +196,16 @@ def _apply(
             blocked.pop(code, None)
         if ruling.action == "prefer":
             better = [by_code[code] for code in ruling.other if code in by_code and code not in blocked]
-            if not better:
+            if not better:  # nothing in the note proposes it: the clinician says which one
+                codes = ", ".join(
+                    f"{code}-" if code not in edition or not edition.is_billable(code) else code for code in ruling.other
+                )
+                asked.append(replace(ruling, action="ask", text=f"{ruling.text} ({codes}): is {ruling.code} right?"))
                 continue
             kept += [o for o in better[:1] if o not in kept]
         blocked[ruling.code] = ruling.verdict()
         kept = [o for o in kept if o.code != ruling.code]
-    return kept, remarks
+    return kept, [*remarks, *asked]
 
 
 def _with_partners(
@@ -240,6 +249,14 @@ def _with_partners(
         option.reasons.append(item.reason)
         kept.append(option)
     return kept
+
+
+def _place_pain(chosen: list[Option], pain_control: bool) -> None:
+    """G89 first where the visit is for pain control, else behind the code of the painful site (I.C.6.b.1.b.ii)."""
+    sites = [o.lead for o in chosen if is_site_pain(o.code)]
+    for option in chosen:
+        if option.code.startswith("G89") and (pain_control or sites):
+            option.lead = 1.0 if pain_control else min(option.lead, min(sites) - LEAST)
 
 
 def _on_maternal_record(chosen: list[Option], blocked: dict[str, RuleVerdict]) -> list[Option]:

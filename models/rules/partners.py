@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from lexicon.codes.edition import CodeNote, Edition
 from models.options import Option
+from models.rules.chronicity import is_site_pain
 from nlp.finding import Reading
 
 EASE = 0.6  # a partner that a note asks for needs less probability than a code by itself
@@ -108,6 +109,12 @@ def implied_partners(
     if weeks is not None and obstetric and not any(c.startswith("Z3A") for c in codes):
         reason = f"weeks of gestation {weeks.value:g}: use additional code at chapter 15; I.C.21.c.11"
         found.append(Added(gestation_code(weeks.value), obstetric, reason, ((weeks.start, weeks.end),)))
+    if "pain_control" in reading.phases and not any(c.startswith("G89") for c in codes):
+        site = next((o for o in chosen if is_site_pain(o.code) and o.problem is not None and o.problem.acuity == "chronic"), None)
+        if site is not None:
+            found.append(
+                Added("G89.29", site.code, "the visit is for the control of chronic pain (I.C.6.b.1.a)", tuple(site.evidence))
+            )
     return [a for a in found if edition.is_billable(a.code)]
 
 

@@ -6,7 +6,7 @@ from lexicon.codes.edition import CodeNote, Edition
 
 # Rank groups; a lower group comes first. Within a group the coder's estimate of the chief reason decides.
 _CHIEF, _MANIFESTATION, _SEQUELA, _STATUS, _EXTERNAL = range(5)
-_AFTERCARE = ("Z42", "Z44", "Z46", "Z47", "Z48", "Z51")
+AFTERCARE = ("Z42", "Z44", "Z46", "Z47", "Z48", "Z51")
 _AFTER_CONDITION = ("U09.9",)  # "Code first the specific condition"; I.C.1.g.1.m
 
 
@@ -18,7 +18,7 @@ def group_of(code: str, edition: Edition) -> int:
     """
     if code[0] in "VWXY":
         return _EXTERNAL
-    if code.startswith(_AFTERCARE):
+    if code.startswith(AFTERCARE):
         return _CHIEF
     if code[0] == "Z":
         return _STATUS

@@ -100,3 +100,15 @@ def test_late_effects(coder: theracode.Coder, text: str, sequence: str) -> None:
 def test_a_healed_injury_without_late_effect_is_not_coded(coder: theracode.Coder) -> None:
     codes = coder.suggest("R knee OA. PMH: L ankle fracture 2001, healed.", date_of_service=DAY).sequence
     assert not [c for c in codes if c[0] == "S"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sequence"),
+    [
+        ("Chronic low back pain, visit for pain management.", ["G89.29", "M54.50"]),
+        ("Chronic low back pain.", ["M54.50"]),
+        ("Chronic pain syndrome, low back pain.", ["M54.50", "G89.4"]),
+    ],
+)
+def test_pain_codes_and_the_reason_of_the_visit(coder: theracode.Coder, text: str, sequence: list[str]) -> None:
+    assert coder.suggest(text, date_of_service=DAY).sequence == sequence
