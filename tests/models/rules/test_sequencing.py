@@ -112,3 +112,11 @@ def test_a_healed_injury_without_late_effect_is_not_coded(coder: theracode.Coder
 )
 def test_pain_codes_and_the_reason_of_the_visit(coder: theracode.Coder, text: str, sequence: list[str]) -> None:
     assert coder.suggest(text, date_of_service=DAY).sequence == sequence
+
+
+def test_medical_and_treatment_diagnoses_are_told_apart(coder: theracode.Coder) -> None:
+    def roles(text: str) -> dict[str, str]:
+        return {s.code: s.role for s in coder.suggest(text, date_of_service=DAY).recommended}
+
+    assert roles("R knee OA, unsteady gait, R knee pain.") == {"M17.11": "diagnosis", "R26.81": "treatment"}
+    assert roles("R knee pain, unsteady gait.") == {"M25.561": "symptom", "R26.81": "symptom"}
