@@ -79,7 +79,9 @@ def _doubts(sequence: list[str], age: float | None, sex: str, edition: Edition) 
 
 def _excludes2(sequence: list[str], edition: Edition) -> list[str]:
     """Pairs that an Excludes2 note names; the general notes of chapters are left out."""
-    found = [c for c in conflicts(edition, sequence, kind="excludes2") if not c.note.stands_at.startswith("chapter")]
+    disputed = {frozenset((c.code, c.other)) for c in conflicts(edition, sequence)}  # told as such
+    allowed = conflicts(edition, sequence, kind="excludes2", unrelated=disputed)
+    found = [c for c in allowed if not c.note.stands_at.startswith("chapter")]
     return [
         f"{c.code} and {c.other} are different conditions and both may be reported: Excludes2 at {c.note.stands_at} (I.A.12.b)."
         for c in found[:MOST_EXCLUDES2]

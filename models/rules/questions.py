@@ -180,11 +180,15 @@ def _says(node: str, sibling: str, leaf: str, edition: Edition, facets: FacetInd
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """A second code that the tabular list asks for and that matters in therapy; an empty partner is any condition."""
+    """A second code that the tabular list asks for and that matters in therapy; an empty partner is any condition.
+
+    Beside a code of ``unless`` nothing is asked (no body mass index in pregnancy).
+    """
 
     codes: tuple[str, ...]
     kind: str
     partner: tuple[str, ...]
+    unless: tuple[str, ...]
     value: float
     question: str
     source: str
@@ -198,6 +202,7 @@ def reminders() -> tuple[Reminder, ...]:
             tuple(split_cell(row["codes"])),
             row["kind"],
             () if row["partner"] == "*" else tuple(split_cell(row["partner"])),
+            tuple(split_cell(row["unless"])),
             float(row["value"]),
             row["question"],
             row["source"],

@@ -92,7 +92,7 @@ def test_notes_that_name_no_code_part_too(edition: Edition, code: str, other: st
     for codes in ([code, other], [other, code]):
         (conflict,) = conflicts(edition, codes)
         assert conflict.note.stands_at == stands_at
-    assert keeper(edition, conflict, {}, {})[0] == other
+    assert keeper(edition, conflict, {other: 0.6, code: 0.5}, {})[0] == other
 
 
 @pytest.mark.parametrize(
@@ -226,3 +226,8 @@ def test_a_wrong_code_in_an_official_note_is_shown() -> None:
     coding = theracode.load().suggest(note)
     assert "Y92.130" in coding.sequence
     assert [n for n in coding.notices if n.startswith("Official data: the note at Y92.13 names Y92.83")]
+
+
+def test_a_disputed_pair_is_told_once() -> None:
+    notices = theracode.load().suggest("Sarcopenia with alcoholic myopathy.", date_of_service=DAY).notices
+    assert [n.split(":")[0] for n in notices] == ["Official notes disagree on M62.84 with G72.1"]

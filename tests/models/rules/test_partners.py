@@ -115,3 +115,9 @@ def test_what_is_not_documented_is_asked_for(coder: theracode.Coder, text: str, 
 @pytest.mark.parametrize("text", ["R knee OA, HTN.", "s/p R TKA 3 weeks ago.", "L ankle sprain, DM2.", "Stroke, R hemiparesis."])
 def test_other_codes_are_not_flooded(coder: theracode.Coder, text: str) -> None:
     assert not [q for q in coder.suggest(text, date_of_service=DAY).questions if "asks for it" in q]
+
+
+def test_a_reminder_keeps_silent_where_its_answer_may_not_stand(coder: theracode.Coder) -> None:
+    coding = coder.suggest("Obese female 45 y/o, 20 weeks pregnant, LBP.", date_of_service=DAY)
+    assert "E66.9" in coding.sequence
+    assert not [q for q in coding.questions if "body mass index" in q]
