@@ -217,10 +217,7 @@ def _reminders(codes: list[str], edition: Edition) -> list[Question]:
     for code in codes:
         others = [c for c in codes if c != code]
         for row in reminders():
-            answered = [
-                c for c in others if (c.startswith(row.partner) if row.partner else c[0] not in "VWXYZ" and c[:3] != code[:3])
-            ]
-            if code.startswith(row.codes) and not answered:
+            if code.startswith(row.codes) and not any(_answers(o, code, row.partner) or o.startswith(row.unless) for o in others):
                 shown = f": {_below(row.partner, edition)}" if row.partner else ""
                 label = NOTE_LABELS[row.kind].lower()
                 found.append(Question(row.value, f"{row.question}? {code} asks for it ({label}, {row.source}){shown}."))
