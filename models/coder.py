@@ -98,6 +98,7 @@ class Coder:
         date_of_service: date | None = None,
         encounter: str = "auto",
         top: int = TOP,
+        unrelated: Iterable[tuple[str, str]] = (),
     ) -> Coding:
         """Code one note.
 
@@ -111,6 +112,9 @@ class Coder:
             ``auto``, ``initial``, ``subsequent`` or ``sequela`` when ``note`` is a text.
         top : int
             How many suggestions at most.
+        unrelated : iterable of (str, str)
+            Pairs of codes that a reviewer declares to be unrelated conditions: an Excludes1 note does not part them, and
+            a notice says so (I.A.12.a).
 
         Returns
         -------
@@ -142,7 +146,9 @@ class Coder:
             encounter=phase,
             phase_reason=phase_reason,
             handedness=note.dominance or reading.dominance,
+            unrelated=frozenset(frozenset(pair) for pair in unrelated),
         )
+        established = any(role_of(i.option) in _ESTABLISHED for i in verdict.items if i.status == "recommended")
         suggestions = [
             Suggestion(
                 rank=rank,
@@ -150,7 +156,7 @@ class Coder:
                 title=item.option.title,
                 probability=round(item.option.probability, 4),
                 status=item.status,
-                role=role_of(item.option),
+                role=role_of(item.option, established=established and item.status == "recommended"),
                 evidence=[Evidence(start=s, end=e, text=note.text[s:e]) for s, e in item.option.evidence],
                 reasons=item.option.reasons,
                 rule=item.rule,
@@ -193,8 +199,15 @@ class Coder:
             yield self.suggest(note)
 
 
-def role_of(option: Option) -> Role:
-    """The role that the code plays on a claim."""
+_ESTABLISHED = frozenset({"diagnosis", "injury", "aftercare"})
+
+
+def role_of(option: Option, *, established: bool = False) -> Role:
+    """The role that the code plays on a claim.
+
+    A symptom that is reported beside an ``established`` diagnosis is what therapy treats: the treatment diagnosis, after
+    the medical one (Medicare Benefit Policy Manual ch. 15, 220.3). Integral symptoms never get that far (I.B.5, I.B.6).
+    """
     code = option.code
     if code[0] in "VWXY":
         return "external"
@@ -205,7 +218,7 @@ def role_of(option: Option) -> Role:
     if code[0] == "Z":
         return "status"
     if code[0] == "R" or code.startswith(("M25.5", "M25.6", "M79.6", "M54.2", "M54.5", "M54.6", "M62.81", "M25.4")):
-        return "symptom"
+        return "treatment" if established else "symptom"
     return "diagnosis"
 
 

@@ -129,7 +129,7 @@ class Combiner:
         return site in self.vocabulary.sites and any(self.vocabulary.related(own, site) for own in problem.sites)
 
     def _same_region(self, first: Problem, second: Problem) -> bool:
-        if not first.sites or not second.sites:
+        if not first.sites or not second.sites or first.cause == second.concept or second.cause == first.concept:
             return True
         return any(
             self.vocabulary.related(a, b) or self._region(a) == self._region(b) != ""

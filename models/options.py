@@ -8,6 +8,7 @@ from math import log1p
 from lexicon.codes.edition import Edition
 from lexicon.vocabulary import Vocabulary
 from models.candidates import CandidateFinder
+from models.derive import LATE_EFFECT
 from models.problems import DECISIVE, Problem
 from models.retrieval import TitleIndex
 from models.specificity import Fit, seventh_character
@@ -106,13 +107,15 @@ class Proposer:
         if problem.assertion == "present":
             return True
         return problem.assertion == "historical" and (
-            problem.kind in STATUS_KINDS or all(m.section in _SECTIONS["in_past"] for m in problem.mentions)
+            problem.kind in STATUS_KINDS
+            or (problem.kind != "injury" and all(m.section in _SECTIONS["in_past"] for m in problem.mentions))
         )
 
     def _option(
         self, leaf: str, problem: Problem | None, place: int, fit: Fit, margin: float, encounter: str, phases: frozenset[str]
     ) -> Option | None:
-        code, seventh = seventh_character(self.edition, leaf, encounter, phases)
+        late = problem is not None and LATE_EFFECT in problem.qualifiers
+        code, seventh = seventh_character(self.edition, leaf, "sequela" if late else encounter, phases)
         option = Option(code, leaf, self.edition.title(code), problem, place, "facets", self.finder.facets[leaf].side)
         if problem is not None:
             best = problem.mentions[:3]

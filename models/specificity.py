@@ -39,6 +39,10 @@ DOMINANCE_MATCH = 0.5
 DOMINANCE_OTHER = -2.0
 
 HEALING = {"delayed": "G", "nonunion": "K", "malunion": "P"}
+OPENED = {  # the letters of open fractures; type IIIA to IIIC has its own where the table knows them
+    "open": {"A": "B", "D": "E", "G": "H", "K": "M", "P": "Q"},
+    "open_type_3": {"A": "C", "D": "F", "G": "J", "K": "N", "P": "R"},
+}
 ENCOUNTER_LETTER = {"initial": "A", "subsequent": "D", "sequela": "S"}
 
 
@@ -272,8 +276,9 @@ def seventh_character(edition: Edition, leaf: str, encounter: str, phases: froze
             if phase in phases and letter in letters:
                 wanted, reason = letter, phase
                 break
-    if "open" in phases and "closed" not in phases:
-        opened = {"A": "B", "D": "E", "G": "H", "K": "M", "P": "Q"}.get(wanted, wanted)
+    if phases & OPENED.keys() and "closed" not in phases:
+        kind = "open_type_3" if "open_type_3" in phases and "C" in letters else "open"
+        opened = OPENED[kind].get(wanted, wanted)
         if opened in letters and "open" in letters[opened]:
             wanted, reason = opened, f"{reason}, open fracture"
     if wanted not in letters:

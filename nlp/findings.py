@@ -16,7 +16,8 @@ from nlp.assertion import Assertion
 from nlp.attributes import ACUITIES, age_in, cause_assertion, sex_in
 from nlp.component import TableComponent
 from nlp.draft import KEY, Draft, draft_of
-from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Reading, WrittenCode
+from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Measure, Reading, WrittenCode
+from nlp.measures import measures_in
 
 READING = "reading"
 T = TypeVar("T")
@@ -25,7 +26,7 @@ _PHRASE_SECTIONS = frozenset(
     {"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "chief_complaint", "imaging"}
 )
 _RULE_OUT = frozenset({"no", "without", "w/o", "denies", "deny", "denied", "not"})
-_ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "sequela"})
+_ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "open_type_3", "pain_control", "sequela"})
 _PREFIXES = frozenset({"intra", "extra", "non", "peri", "sub", "supra", "inter", "infra", "trans", "per", "multi", "para"})
 _DOMINANCES = {"right_dominant": "right", "left_dominant": "left", "ambidextrous": "ambidextrous"}
 
@@ -53,6 +54,7 @@ class Findings(TableComponent):
             conflicts=list(draft.conflicts),
             sections=sorted({section for _, _, section in draft.sections}),
             words=len(draft.words),
+            measures=measures_in(draft.text),
         )
         reading.dominance = self._dominance(draft)
         doc.spans["findings"] = [
@@ -276,4 +278,5 @@ _RESTORE: dict[str, Callable[[Any], Any]] = {
     "list[CauseMention]": _each(CauseMention),
     "list[WrittenCode]": _each(WrittenCode),
     "list[DiagnosisPhrase]": _each(DiagnosisPhrase),
+    "list[Measure]": _each(Measure),
 }

@@ -79,6 +79,7 @@ class Edition:
         self.source = source
         self.notes_as_of = notes_as_of or release.name
         self.changed = frozenset(changed)
+        self._changed = tuple(sorted(self.changed))
         self._release = release
         # A section may bear the name of a category (B20, F99, P84, R99, Z66): the category keeps the plain name.
         self._row = {code: row for row, code in enumerate(release.codes) if release.levels[row] == "code"}
@@ -249,7 +250,7 @@ class Edition:
 
     def has_older_notes(self, code: str) -> bool:
         """Whether the code changed after the release that its instructional notes come from."""
-        return bool(self.changed) and any(code.startswith(changed) for changed in self.changed)
+        return code.startswith(self._changed)
 
     # ---------------------------------------------------------------- notes
 
