@@ -198,6 +198,7 @@ class Vocabulary:
                 for term in split_cell(row["terms"]):
                     self._add(term, CONCEPT, concept.id)
 
+        self.lifelong = frozenset(name for row in read_table("lifelong.tsv") for name in split_cell(row["concept"]))
         for row in read_table("pairs.tsv"):
             for term in split_cell(row["terms"]):
                 for name in split_cell(row["concepts"]):

@@ -116,13 +116,10 @@ class Combiner:
         dropped = [replace(p, replaced_by="combination") for p in problems if id(p) in replaced]
         return [*kept, *added, *dropped]
 
-    @staticmethod
-    def _is_current(problem: Problem) -> bool:
-        """Present, or a diagnosis of a list of comorbidities, which chronic diseases stay on."""
+    def _is_current(self, problem: Problem) -> bool:
+        """Present, or told as history but lifelong: a history of diabetes is diabetes."""
         return problem.assertion == "present" or (
-            problem.assertion == "historical"
-            and problem.kind == "diagnosis"
-            and all(m.section == "past_history" for m in problem.mentions)
+            problem.assertion == "historical" and problem.concept in self.vocabulary.lifelong
         )
 
     def _at(self, problem: Problem, site: str) -> bool:

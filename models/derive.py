@@ -104,7 +104,9 @@ class Deriver:
         strokes = [
             p for p in problems if p.concept in STROKE_SUBCATEGORY and p.assertion in {"present", "historical"} and not p.stems
         ]
-        if not strokes or acute:
+        if acute:
+            return [self._event(p) if p in strokes else p for p in problems]
+        if not strokes:
             return problems
         strokes.sort(
             key=lambda p: (p.concept in {"stroke_unspecified", "history_of_stroke", "stroke_sequela_unspecified"}, -p.weight)
@@ -147,6 +149,11 @@ class Deriver:
             else:
                 result.append(replace(stroke, stems=(f"{subcategory}98", f"{subcategory}0"), derived="stroke in rehabilitation"))
         return result
+
+    def _event(self, stroke: Problem) -> Problem:
+        """A stroke that is happening: the codes of the event without those of its sequelae."""
+        stems = tuple(code for code in self.vocabulary.concepts[stroke.concept].codes if not code.startswith(("I69", "Z86")))
+        return replace(stroke, stems=stems)
 
     @staticmethod
     def _after_stroke(problem: Problem) -> bool:

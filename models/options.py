@@ -100,14 +100,14 @@ class Proposer:
         self._from_written(found, reading, context)
         return [found[code] for code in sorted(found)]
 
-    @staticmethod
-    def _is_coded(problem: Problem) -> bool:
+    def _is_coded(self, problem: Problem) -> bool:
         if problem.kind not in CODED_KINDS:
             return False
         if problem.assertion == "present":
             return True
         return problem.assertion == "historical" and (
             problem.kind in STATUS_KINDS
+            or problem.concept in self.vocabulary.lifelong
             or (problem.kind != "injury" and all(m.section in _SECTIONS["in_past"] for m in problem.mentions))
         )
 

@@ -58,8 +58,6 @@ class Assertion(TableComponent):
             finding.assertion = "negated"
             finding.cues.append(draft.cue("assertion", "negated", finding.end + 1, finding.end + 2))
             return
-        if best is not None and best.value.category == "historical" and finding.concept in _LIFELONG:
-            best = None  # a history of lupus is lupus
         if best is not None:
             cue: Cue = best.value
             finding.assertion = _VALUE.get(cue.category, cue.category)
@@ -149,7 +147,6 @@ _NO = frozenset({"no", "none", "n", "neg", "negative", "denies", "deny", "denied
 _NORMAL_KINDS = frozenset({"symptom", "function", "measure"})
 _NORMAL_STOPS = frozenset({"with", "and", "but", ",", "while", "that"})
 _JOINERS = frozenset({",", "and", "or", "/", "&", "nor"})
-_LIFELONG = frozenset(name for row in read_table("lifelong.tsv") for name in split_cell(row["concept"]))
 _LIST_STOPS = frozenset(word for row in read_table("list_stops.tsv") for word in split_cell(row["word"]))
 
 
