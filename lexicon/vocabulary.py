@@ -6,13 +6,12 @@ of ``(layer, value)``. Layers are read independently of each other, the longest 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from lexicon.codes.cache import load_compiled, store_compiled
+from lexicon.codes.cache import load_compiled, store_compiled, without_collecting
 from lexicon.errors import LexiconError
 from lexicon.normal import phrase
 from lexicon.tables import read_table, split_cell, tables_below, tables_digest
@@ -366,6 +365,7 @@ def scan(trie: Trie, words: list[str], layers: frozenset[str] | None = None) -> 
 
 
 @lru_cache(maxsize=1)
+@without_collecting()
 def load_vocabulary() -> Vocabulary:
     """The vocabulary of this installation, compiled once per process.
 
@@ -374,10 +374,4 @@ def load_vocabulary() -> Vocabulary:
     LexiconError
         If a table is malformed.
     """
-    collecting = gc.isenabled()
-    gc.disable()  # building makes no garbage but so many objects that looking for it would double the time
-    try:
-        return Vocabulary()
-    finally:
-        if collecting:
-            gc.enable()
+    return Vocabulary()

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lexicon.codes.cache import load_compiled, store_compiled
+from lexicon.codes.cache import load_compiled, store_compiled, without_collecting
 from lexicon.codes.edition import Edition
 from lexicon.codes.references import Reference
 from lexicon.facets import SIDE_WORDS, STOP_WORDS, FacetIndex, load_facets
@@ -231,7 +231,7 @@ class TitleIndex:
         self._vocabulary = load_vocabulary()
         self._synonyms = _synonyms()
         self.leaves = edition.leaves
-        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles9".encode()).hexdigest()
+        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles10".encode()).hexdigest()
         stored = load_compiled(f"titles-{edition.name}", key)
         if stored is None:
             stored = self._compile()
@@ -251,13 +251,13 @@ class TitleIndex:
         for word in sorted(self.words, key=lambda w: (-len(w), w)):
             for length in range(7, len(word) + 1):
                 self._by_prefix[word[:length]] = word
-        self._read_facets()
+        self._unspecified = np.frombuffer(stored["unspecified"], dtype=np.bool_)
+        self._other = np.frombuffer(stored["other"], dtype=np.bool_)
+        self._sides = np.frombuffer(stored["sides"], dtype=np.int8)
+        self._site_group = np.frombuffer(stored["site_group"], dtype=np.int32)
+        self._read_sites(stored["site_groups"])
 
-    def _read_facets(self) -> None:
-        facets = [self.facets[leaf] for leaf in self.leaves]
-        self._unspecified = np.array(["unspecified" in row.words for row in facets])
-        self._other = np.array(["other" in row.qualifiers for row in facets])
-        self._sides = np.array([_SIDE_NUMBERS.get(row.side, 0) for row in facets], dtype=np.int8)
+    def _read_sites(self, groups: list[list[str]]) -> None:
         self._site_numbers = {site: number for number, site in enumerate(sorted(self._vocabulary.sites))}
         self._site_words = [
             (number, parts) for site, number in self._site_numbers.items() if len(parts := frozenset(site.split("_"))) > 1
@@ -268,8 +268,6 @@ class TitleIndex:
                 self._regions.setdefault(site, []).append(row["region"])
         regional = [i for i, leaf in enumerate(self.leaves) if leaf[0] == "M"]
         self._regional = slice(regional[0], regional[-1] + 1) if regional else slice(0, 0)
-        groups: dict[tuple[str, ...], int] = {}
-        self._site_group = np.array([groups.setdefault(row.sites, len(groups)) for row in facets], dtype=np.int32)
         flat: list[int] = []
         starts = []
         for group in groups:
@@ -280,6 +278,19 @@ class TitleIndex:
         self._group_placed = np.array([bool(group) for group in groups])
 
     # ---------------------------------------------------------------- compiling
+
+    def _compiled_facets(self) -> dict[str, Any]:
+        """Facets of all leaves as arrays; ``site_groups`` are the different tuples of sites."""
+        rows = [self.facets[leaf] for leaf in self.leaves]
+        groups: dict[tuple[str, ...], int] = {}
+        group = np.array([groups.setdefault(row.sites, len(groups)) for row in rows], dtype=np.int32)
+        return {
+            "unspecified": np.array(["unspecified" in row.words for row in rows]).tobytes(),
+            "other": np.array(["other" in row.qualifiers for row in rows]).tobytes(),
+            "sides": np.array([_SIDE_NUMBERS.get(row.side, 0) for row in rows], dtype=np.int8).tobytes(),
+            "site_group": group.tobytes(),
+            "site_groups": [list(sites) for sites in groups],
+        }
 
     def _compile(self) -> dict[str, Any]:
         edition, vocabulary = self.edition, self._vocabulary
@@ -354,6 +365,7 @@ class TitleIndex:
             "text_low": np.array([t[0] for t in texts], dtype=np.int32).tobytes(),
             "text_high": np.array([t[1] for t in texts], dtype=np.int32).tobytes(),
             "text_value": np.array([t[2] for t in texts], dtype=np.float32).tobytes(),
+            **self._compiled_facets(),
         }  # fmt: skip
 
     # ---------------------------------------------------------------- reading a query
@@ -587,6 +599,7 @@ class TitleIndex:
 
 
 @lru_cache(maxsize=4)
+@without_collecting()
 def load_titles(edition: Edition) -> TitleIndex:
     """The title index of an edition, compiled once and cached in a file."""
     return TitleIndex(edition, load_facets(edition))

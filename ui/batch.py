@@ -8,6 +8,7 @@ killed goes on where it stopped: a torn last line is cut off, complete lines are
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import signal
 import sys
@@ -274,6 +275,7 @@ def _start_worker() -> None:
     from models.coder import load
 
     load()
+    gc.freeze()  # what the worker keeps is never garbage
 
 
 def local_engine(chunks: Iterator[list[Row]], settings: Settings, workers: int) -> Iterator[list[Outcome]]:

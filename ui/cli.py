@@ -6,6 +6,7 @@ one line on standard error.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -656,7 +657,10 @@ def app_command(
 
 def main() -> None:
     """Entry point of the command ``theracode``."""
-    app(prog_name="theracode")
+    try:
+        app(prog_name="theracode")
+    finally:
+        gc.freeze()  # the process ends: to look for garbage among what it loaded would take longer than a note
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Any
 
 import srsly
 
-from lexicon.codes.cache import data_folder, file_digest, load_compiled, store_compiled
+from lexicon.codes.cache import data_folder, file_digest, load_compiled, store_compiled, without_collecting
 from lexicon.codes.changes import Change, apply_changes
 from lexicon.codes.edition import Edition
 from lexicon.codes.tabular import Release, packaged_release_path, parse_tabular
@@ -193,6 +193,7 @@ def edition_key(info: EditionInfo) -> str:
     return hashlib.sha256(f"{digests}{_code_digest()}{info.name}".encode()).hexdigest()
 
 
+@without_collecting()
 def open_edition(info: EditionInfo) -> Edition:
     """Read an edition from its compiled file, compiling it first if needed. :func:`load_edition` also keeps it.
 
