@@ -1,7 +1,7 @@
 """Every table of words, compiled into one trie that reads notes and code titles alike.
 
-A trie node maps the normal form of the next token to the next node; the key ``""`` holds what the path means: a list
-of ``(layer, value)``. Layers are read independently of each other, the longest match of each layer wins.
+A trie node maps the normal form of the next token to the next node; the key ``""`` holds what the path means: the
+values of each layer. Layers are read independently of each other, the longest match of each layer wins.
 """
 
 from __future__ import annotations
@@ -153,9 +153,9 @@ class Vocabulary:
         node = self.trie
         for word in path:
             node = node.setdefault(word, {})
-        entries = node.setdefault("", [])
-        if (layer, value) not in entries:
-            entries.append((layer, value))
+        values = node.setdefault("", {}).setdefault(layer, [])
+        if value not in values:
+            values.append(value)
         if layer in {CONCEPT, SITE, CAUSE}:
             self.words.update(filter(str.isalpha, path))
 
@@ -308,7 +308,7 @@ class Vocabulary:
             if child is None:
                 return []
             node = child
-        return list(node.get("", ()))
+        return [(layer, value) for layer, values in node.get("", {}).items() for value in values]
 
 
 def _narrower(concept: Concept, wider: Concept) -> bool:
@@ -344,13 +344,8 @@ def scan(trie: Trie, words: list[str], layers: frozenset[str] | None = None) -> 
         while True:
             entries = node.get("")
             if entries:
-                ends: dict[str, tuple[int, list[Any]]] = {}
-                for layer, value in entries:
-                    if layer in ends:
-                        ends[layer][1].append(value)
-                    else:
-                        ends[layer] = (position, [value])
-                best.update(ends)
+                for layer, values in entries.items():
+                    best[layer] = position, values
             if position >= count:
                 break
             node = node.get(words[position])

@@ -489,13 +489,13 @@ class TitleIndex:
         touched = np.zeros(len(self.leaves), dtype=np.bool_)  # few leaves share a word with a query: only they are scored
         text_touched = np.zeros(len(self._text_mass), dtype=np.bool_)
         for ways, weight in slots:
-            leaves, share, mass, texts, text_part, text_weight = self._explained(ways)
+            leaves, share, mass, told, text_part, text_weight = self._explained(ways)
             touched[leaves] = True
             hit[leaves] += weight * share
             title_hit[leaves] += mass
-            text_touched[texts] = True
-            text_cover[texts] += weight * text_part
-            text_hit[texts] += text_weight
+            text_touched[told] = True
+            text_cover[told] += weight * text_part
+            text_hit[told] += text_weight
         texts = np.flatnonzero(text_touched)
         text_share = (text_hit[texts] / self._text_mass[texts]).clip(0, 1)
         value = self._text_value[texts]

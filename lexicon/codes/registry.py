@@ -55,9 +55,9 @@ class EditionInfo:
     notes_as_of: str = ""
 
 
-def editions() -> list[EditionInfo]:
-    """All editions, packaged and imported, by first date; an imported one stands before a packaged one."""
-    known = [
+@cache
+def _packaged_editions() -> tuple[EditionInfo, ...]:
+    return tuple(
         EditionInfo(
             row["name"],
             date.fromisoformat(row["first"]),
@@ -67,10 +67,15 @@ def editions() -> list[EditionInfo]:
             notes_as_of=BASE_NAME,
         )
         for row in read_table("codes/editions.tsv")
-    ]
+    )
+
+
+def editions() -> list[EditionInfo]:
+    """All editions, packaged and imported, by first date; an imported one stands before a packaged one."""
     imported = imported_editions()
     return sorted(
-        [*imported.values(), *(info for info in known if info.name not in imported)], key=lambda i: (i.first, i.path is None)
+        [*imported.values(), *(info for info in _packaged_editions() if info.name not in imported)],
+        key=lambda i: (i.first, i.path is None),
     )
 
 

@@ -51,6 +51,12 @@ def _bounds_of(letter: str) -> tuple[Bound, ...]:
     return tuple(bound for bound in bounds() if any(low[0] <= letter <= high[0] for low, high in bound.spans))
 
 
+@lru_cache(maxsize=16384)
+def _bounds_on(code: str) -> tuple[Bound, ...]:
+    """The rows that bind a code."""
+    return tuple(bound for bound in _bounds_of(code[0]) if bound.names(code))
+
+
 def _span(cell: str) -> tuple[str, str]:
     low, _, high = cell.partition("-")
     return low, high or low
@@ -100,9 +106,7 @@ def implausible(code: str, *, age: float | None, sex: str, edition: Edition) -> 
     CodeError
         If a row speaks and ``code`` is not in the edition.
     """
-    for bound in _bounds_of(code[0]):
-        if not bound.names(code):
-            continue
+    for bound in _bounds_on(code):
         wrong_sex = bool(bound.sex and sex and sex != bound.sex)
         wrong_age = age is not None and not bound.youngest <= age < _end(bound.oldest)
         if wrong_sex or wrong_age:

@@ -29,6 +29,12 @@ def integral_table() -> tuple[Integral, ...]:
     )
 
 
+@lru_cache(maxsize=16384)
+def _rows_on(symptom: str) -> tuple[Integral, ...]:
+    """The rows that may make a symptom integral."""
+    return tuple(row for row in integral_table() if symptom.startswith(row.symptoms))
+
+
 def explains(
     symptom: str,
     symptom_sites: tuple[str, ...],
@@ -49,8 +55,8 @@ def explains(
     symptom_side, disease_side : str
         A symptom of the other side is never explained.
     """
-    for row in integral_table():
-        if not symptom.startswith(row.symptoms) or not disease.startswith(row.diseases) or disease.startswith(row.symptoms):
+    for row in _rows_on(symptom):
+        if not disease.startswith(row.diseases) or disease.startswith(row.symptoms):
             continue
         if row.where == "any" or (row.where == "region" and True):
             return row
