@@ -519,22 +519,23 @@ class TitleIndex:
         explained = np.maximum(title_share, TERM_SHARE * best_share[rows] + (1 - TERM_SHARE) * title_share)
         score = np.sqrt(np.maximum(cover, text_best[rows]) * explained)
         found = score > 0
-        place = self._place_gain(sites, words, by_region=False)[self._site_group[rows]]
+        spelled = self._spelled(sites, words)
+        place = self._place_gain(sites, spelled, by_region=False)[self._site_group[rows]]
         if sites:
             regional = slice(*np.searchsorted(rows, (self._regional.start, self._regional.stop)))
-            near = self._place_gain(sites, words, by_region=True)[self._site_group[rows[regional]]]
+            near = self._place_gain(sites, spelled, by_region=True)[self._site_group[rows[regional]]]
             place[regional] = np.maximum(place[regional], near)
         score += SITE_GAIN * place
         score += self._flag_gain(frozenset(SIDE_WORDS).intersection(words), wants_other=not _CATCH_ALL.isdisjoint(words))[rows]
         score[~found] = 0
-        if len(score) > 4 * top:
-            best = np.argpartition(-score, 4 * top - 1)[: 4 * top]
+        if len(score) > top:
+            best = score >= np.partition(score, -top)[-top] - 1e-5  # more than ``top`` where some are as good
             rows, score = rows[best], score[best]
         pairs = zip(rows.tolist(), score.tolist(), strict=True)
         ranked = sorted((-round(value, 6), self.leaves[row]) for row, value in pairs if value > 0)
         return [(leaf, _bounded(-value)) for value, leaf in ranked[:top]]
 
-    @lru_cache(maxsize=1024)  # noqa: B019 - one index lives as long as the process
+    @lru_cache(maxsize=4096)  # noqa: B019 - one index lives as long as the process
     def _explained(self, ways: Ways) -> tuple[RowArray, FloatArray, FloatArray, RowArray, FloatArray, FloatArray]:
         """What leaves and texts explain of one part of a query, said in the best of its ways.
 
@@ -580,7 +581,14 @@ class TitleIndex:
             gain += _SIDE_GAINS[_SIDE_NUMBERS[SIDE_WORDS[next(iter(said))]] if said else 0][self._sides]
         return gain
 
-    def _place_gain(self, own: tuple[str, ...], words: tuple[str, ...], *, by_region: bool) -> FloatArray:
+    def _spelled(self, own: tuple[str, ...], words: tuple[str, ...]) -> tuple[int, ...]:
+        """Sites whose every word stands in a query that names a site."""
+        said = frozenset(words)
+        found = said & self._site_words.keys() if own else ()
+        return tuple(sorted(number for word in found for number, parts in self._site_words[word] if parts <= said))
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - one index lives as long as the process
+    def _place_gain(self, own: tuple[str, ...], spelled: tuple[int, ...], *, by_region: bool) -> FloatArray:
         """For each group of sites of a title -1 to 1: how well it agrees with the sites of the query.
 
         None in the title is neutral, none in the query asks for no place. A part whose every word stands in the query is
@@ -589,11 +597,8 @@ class TitleIndex:
         if not own:
             return np.where(self._group_placed, np.float32(-0.25), np.float32(0.0))
         fits = np.max([self._site_fits(site) - 0.05 * index for index, site in enumerate(own)], axis=0)
-        said = frozenset(words)
-        for word in said & self._site_words.keys():
-            for number, parts in self._site_words[word]:
-                if parts <= said:
-                    fits[number] = max(fits[number], SITE_EXACT - 0.05)
+        for number in spelled:
+            fits[number] = max(fits[number], SITE_EXACT - 0.05)
         if by_region:
             for site in own:
                 fits = np.maximum(fits, self._region_fits(site))
