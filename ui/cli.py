@@ -513,6 +513,28 @@ def bench(
 
 
 @app.command()
+def speed(
+    corpus: Annotated[str, typer.Argument(help="A corpus by name or path; its texts give the notes.")] = "therapy",
+    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write speed.json and plots there.")] = None,
+    before: Annotated[Path | None, typer.Option(metavar="FILE", help="A speed.json to plot beside this run.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Stages only: no long run, no cold start.")] = False,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Measure the speed of each stage on this machine, as a ratio to bare spaCy in the same run."""
+    from corpora.speed import measure, render_table, write_report
+
+    with _bench_progress() as progress:
+        result = measure(corpus, whole_program=not quick, progress=progress)
+    if format_ is Format.json:
+        _print_json(result.model_dump(mode="json"))
+    else:
+        _console().print(render_table(result))
+    if report is not None:
+        for path in write_report(result, report, before=before):
+            _console(stderr=True).print(f"{path}")
+
+
+@app.command()
 def train(
     extra: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Gold notes that teach too, for example exported decisions.")
