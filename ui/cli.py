@@ -278,10 +278,20 @@ def suggest(
 
 @app.command()
 def batch(
-    input_: Annotated[Path, typer.Argument(metavar="INPUT", help=".jsonl, .csv, .parquet, or a folder of .txt.")],
-    output: Annotated[Path, typer.Option(help="JSON Lines, one coding for each note; goes on where an earlier run stopped.")],
+    input_: Annotated[Path, typer.Argument(metavar="INPUT", help=".jsonl, .csv, .parquet, or a folder of .txt or .parquet.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="JSON Lines, one coding for each note; NAME.parquet makes a folder with a file for each row group of a Parquet "
+            "input. Goes on where an earlier run stopped."
+        ),
+    ],
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 1,
-    engine: Annotated[str, typer.Option(help="Where the work runs.")] = "local",
+    engine: Annotated[str, typer.Option(help="Where the work runs: local, or dask for a Dask cluster.")] = "local",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of your Dask cluster, which then gets the notes; else one on this machine."),
+    ] = None,
     date_: DateOption = None,
     encounter: EncounterOption = Encounter.auto,
     dominance: DominanceOption = None,
@@ -290,10 +300,11 @@ def batch(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again instead of going on.")] = False,
 ) -> None:
     """Code many notes. Options for a note hold where a row does not say otherwise."""
-    from ui.batch import ENGINES, Settings, run_batch
+    from ui.batch import Settings, engine_named, run_batch
+    from ui.parts import run_parts
 
-    if engine not in ENGINES:
-        raise InputError(f"there is no engine {engine[:20]!r}; choose one of: {', '.join(ENGINES)}")
+    chosen = engine_named(engine, scheduler)
+    run = run_parts if output.suffix == ".parquet" else run_batch
     settings = Settings(
         {
             "date_of_service": _day(date_) or date.today(),
@@ -304,9 +315,7 @@ def batch(
         top,
     )
     with _progress() as report:
-        result = run_batch(
-            input_, output, workers=workers, settings=settings, engine=ENGINES[engine], overwrite=overwrite, progress=report
-        )
+        result = run(input_, output, workers=workers, settings=settings, engine=chosen, overwrite=overwrite, progress=report)
     resumed = f", {result.resumed} of them by an earlier run" if result.resumed else ""
     _console(stderr=True).print(f"{result.done} notes coded{resumed}; {output}")
     if result.failed:
