@@ -139,15 +139,15 @@ def texts_of(texts: Sequence[str], words: int) -> Iterator[str]:
         If there is no word in them.
     """
     whole = "\n\n".join(texts) + "\n\n"
-    starts = [match.start() for match in _WORD.finditer(whole)]
-    if not starts:
+    count = len(_WORD.findall(whole))
+    if not count:
         raise InputError("the corpus holds no words")
-    whole *= 2 + words // len(starts)
+    whole *= 2 + words // count
     starts = [match.start() for match in _WORD.finditer(whole)]
     first = 0
     while True:
         yield whole[starts[first] : starts[first + words]].rstrip()
-        first = (first + words) % (len(starts) - words - 1)
+        first = (first + words) % count
 
 
 # -------------------------------------------------------------------------------------------------- measuring
@@ -290,15 +290,12 @@ def _steady(coder: Coder, texts: Sequence[str], notes: int, progress: Progress |
     before = _peak_mb()
     source = cycle(texts)
     for fifth in range(5):
-        part = list(islice(source, notes // 5))
-        for text in part:
+        for text in islice(source, notes // 5):
             _code(coder, text, clock)
-        ours = clock.take()["result"]
-        clock.start()
-        for text in part:
             reference(text)
-        clock.lap("spacy")
-        shares.append(ours / clock.take()["spacy"])
+            clock.lap("spacy")
+        spent = clock.take()
+        shares.append(spent["result"] / spent["spacy"])
         if progress is not None:
             progress("many notes", fifth + 1, 5)
     after = _peak_mb()

@@ -28,7 +28,8 @@ NOTES = ["R knee OA, stiff since a fall", "L shoulder pain", " ", "BPPV right ea
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
-        scheduler_kwargs={"dashboard": False}, worker_dashboard_address="127.0.0.1:0", local_directory=str(tmp_path_factory.mktemp("dask")),
+        scheduler_kwargs={"dashboard": False}, worker_dashboard_address="127.0.0.1:0",
+        local_directory=str(tmp_path_factory.mktemp("dask")),
     ) as cluster:  # fmt: skip
         yield cluster
 
