@@ -23,7 +23,7 @@ COLD_GATE = 6.0  # times `import spacy`; about 2 when this was written
 
 @pytest.fixture(scope="module")
 def result() -> SpeedResult:
-    return measure("therapy:train", words=120, notes=12, rounds=3, whole_program=False, coder=load())
+    return measure("therapy:train", words=60, notes=12, rounds=3, whole_program=False, coder=load())
 
 
 def test_the_whole_path_is_within_a_few_times_bare_spacy(result: SpeedResult) -> None:
