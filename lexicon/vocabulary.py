@@ -1,18 +1,17 @@
 """Every table of words, compiled into one trie that reads notes and code titles alike.
 
-A trie node maps the normal form of the next token to the next node; the key ``""`` holds what the path means: a list
-of ``(layer, value)``. Layers are read independently of each other, the longest match of each layer wins.
+A trie node maps the normal form of the next token to the next node; the key ``""`` holds what the path means: the
+values of each layer. Layers are read independently of each other, the longest match of each layer wins.
 """
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from lexicon.codes.cache import load_compiled, store_compiled
+from lexicon.codes.cache import load_compiled, store_compiled, without_collecting
 from lexicon.errors import LexiconError
 from lexicon.normal import phrase
 from lexicon.tables import read_table, split_cell, tables_below, tables_digest
@@ -154,9 +153,9 @@ class Vocabulary:
         node = self.trie
         for word in path:
             node = node.setdefault(word, {})
-        entries = node.setdefault("", [])
-        if (layer, value) not in entries:
-            entries.append((layer, value))
+        values = node.setdefault("", {}).setdefault(layer, [])
+        if value not in values:
+            values.append(value)
         if layer in {CONCEPT, SITE, CAUSE}:
             self.words.update(filter(str.isalpha, path))
 
@@ -310,7 +309,7 @@ class Vocabulary:
             if child is None:
                 return []
             node = child
-        return list(node.get("", ()))
+        return [(layer, value) for layer, values in node.get("", {}).items() for value in values]
 
 
 def _narrower(concept: Concept, wider: Concept) -> bool:
@@ -346,13 +345,8 @@ def scan(trie: Trie, words: list[str], layers: frozenset[str] | None = None) -> 
         while True:
             entries = node.get("")
             if entries:
-                ends: dict[str, tuple[int, list[Any]]] = {}
-                for layer, value in entries:
-                    if layer in ends:
-                        ends[layer][1].append(value)
-                    else:
-                        ends[layer] = (position, [value])
-                best.update(ends)
+                for layer, values in entries.items():
+                    best[layer] = position, values
             if position >= count:
                 break
             node = node.get(words[position])
@@ -367,6 +361,7 @@ def scan(trie: Trie, words: list[str], layers: frozenset[str] | None = None) -> 
 
 
 @lru_cache(maxsize=1)
+@without_collecting()
 def load_vocabulary() -> Vocabulary:
     """The vocabulary of this installation, compiled once per process.
 
@@ -375,10 +370,4 @@ def load_vocabulary() -> Vocabulary:
     LexiconError
         If a table is malformed.
     """
-    collecting = gc.isenabled()
-    gc.disable()  # building makes no garbage but so many objects that looking for it would double the time
-    try:
-        return Vocabulary()
-    finally:
-        if collecting:
-            gc.enable()
+    return Vocabulary()

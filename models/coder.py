@@ -25,6 +25,7 @@ from nlp.finding import Reading
 from nlp.pipeline import Reader
 
 Progress = Callable[[str, int, int], None]
+Lap = Callable[[str], None]
 MAX_CHARACTERS = 1_100_000
 TOP = 20
 
@@ -53,6 +54,8 @@ class Coder:
         self.deriver = Deriver(self.vocabulary)
         self._ranker = ranker
         self._engines: dict[str, _Engine] = {}
+        self.lap: Lap = lambda stage: None
+        """Called with the name of each stage of a note when it ends: how corpora/speed.py measures them."""
 
     @property
     def ranker(self) -> Ranker:
@@ -135,6 +138,7 @@ class Coder:
         notices = [warning] if warning else []
         reading, problems, options, phase, phase_reason = self._propose(note, engine)
         self.ranker.score(options)
+        self.lap("ranking")
         verdict = decide.decide(
             options,
             problems=problems,
@@ -148,6 +152,7 @@ class Coder:
             handedness=note.dominance or reading.dominance,
             unrelated=frozenset(frozenset(pair) for pair in unrelated),
         )
+        self.lap("rules")
         established = any(role_of(i.option) in _ESTABLISHED for i in verdict.items if i.status == "recommended")
         suggestions = [
             Suggestion(
@@ -178,14 +183,17 @@ class Coder:
     def _propose(self, note: Note, engine: _Engine) -> tuple[Reading, list[Problem], list[Option], str, str]:
         """Everything before ranking: reading, problems, options with features, phase of care and its reason."""
         reading = self.reader.read(note.text)
+        self.lap("reading")
         phase, phase_reason = encounter_of(reading, note.encounter, self.vocabulary.section_visits)
         acute = phase == "initial" and (note.encounter == "initial" or "initial" in reading.phases)
         year = (note.date_of_service or date.today()).year
         problems = self.combiner.combine(problems_of(reading, self.vocabulary), acute=acute)
         problems = self.deriver.derive(problems, acute=acute, reading=reading, year=year)
+        self.lap("problems")
         handedness = note.dominance or reading.dominance
         options = engine.proposer.options(problems, reading, phase, handedness)
         decide.mark_explained(options, self.vocabulary)
+        self.lap("candidates")
         return reading, problems, options, phase, phase_reason
 
     def options_for(self, note: Note) -> list[Option]:

@@ -45,7 +45,8 @@ class Head:
 
 def matrix(options: list[Option]) -> NDArray[np.float64]:
     """Features of options in the order of ``FEATURE_NAMES``, shape (n_options, n_features)."""
-    return np.array([[option.features.get(name, 0.0) for name in FEATURE_NAMES] for option in options], dtype=np.float64)
+    absent = (0.0,) * len(FEATURE_NAMES)
+    return np.array([list(map(option.features.get, FEATURE_NAMES, absent)) for option in options], dtype=np.float64)
 
 
 class Ranker:

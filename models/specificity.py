@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from lexicon.codes.edition import Edition
 from lexicon.facets import CodeFacets
@@ -137,6 +138,7 @@ def fit(
     stem_qualifiers: frozenset[str],
     own_stem: str,
     vocabulary: Vocabulary,
+    places: dict[tuple[str, ...], float],
     term_words: frozenset[str] = frozenset(),
     handedness: str = "",
     default_stem: str = "",
@@ -161,12 +163,16 @@ def fit(
         Qualifiers of the stem's title, explained likewise.
     own_stem : str
         The stem under which the leaf was found.
+    places : dict
+        Fits of the problem's sites with those of the leaves seen so far; new ones are added.
 
     Returns
     -------
     Fit
     """
-    site_value = site_fit(sites, facets.sites, vocabulary, context)
+    if facets.sites not in places:
+        places[facets.sites] = site_fit(sites, facets.sites, vocabulary, context)
+    site_value = places[facets.sites]
     step = STEM_STEP
     if soft_site:  # the concept names one place anyway: its codes differ by other things
         site_value = max(site_value, SITE_SOFT)
@@ -177,10 +183,7 @@ def fit(
     side_value = side_fit(side, facets.side)
     if facets.dominance in {"dominant", "nondominant"} and side in {"right", "left"}:
         side_value += DOMINANCE_MATCH if facets.dominance == dominance_of(side, handedness) else DOMINANCE_OTHER
-    said = qualifiers | concept.qualifiers | ({acuity} if acuity else set())
-    groups = {
-        vocabulary.qualifier_groups.get(q): q for q in qualifiers | (concept.qualifiers & vocabulary.qualifier_groups.keys())
-    }
+    said, groups = _said(qualifiers, concept.qualifiers, acuity, vocabulary)
     qualifier_value = 0.0
     unsupported = 0
     matched: list[str] = []
@@ -249,6 +252,17 @@ def fit(
     )
 
 
+@lru_cache(maxsize=4096)
+def _said(
+    qualifiers: frozenset[str], of_concept: frozenset[str], acuity: str, vocabulary: Vocabulary
+) -> tuple[frozenset[str], dict[str | None, str]]:
+    """The qualifiers that a problem and its concept say, and those of them that tables know by their group."""
+    said = qualifiers | of_concept | ({acuity} if acuity else set())
+    known = qualifiers | (of_concept & vocabulary.qualifier_groups.keys())
+    return said, {vocabulary.qualifier_groups.get(qualifier): qualifier for qualifier in known}
+
+
+@cache
 def qualifier_words(qualifier: str) -> frozenset[str]:
     """The words of a qualifier id."""
     return frozenset(qualifier.split("_"))

@@ -18,6 +18,7 @@ _LONGEST_SENTENCE = 400  # content tokens; a longer one is cut, so that the time
 # Words that no line ends with unless it goes on in the next one.
 _OPEN_ENDS = frozenset({",", "/", "&", "a", "an", "and", "deny", "for", "from", "in", "of", "or", "the", "to", "with"})
 _ITEMISED = frozenset({"assessment", "diagnosis", "medical_diagnosis"})
+_LINE_MARKS = frozenset(BULLETS) | {"#", "["}  # may stand before a heading
 DIAGNOSIS_LINE = 25  # content tokens
 
 
@@ -42,6 +43,7 @@ class Layout(TableComponent):
             lengths = self._lengths.setdefault(heading[0], [])
             if len(heading) not in lengths:
                 lengths.append(len(heading))
+        self._starters = self._lengths.keys() | _LINE_MARKS
 
     def __call__(self, doc: Doc) -> Doc:
         """Mark sections and sentences."""
@@ -106,6 +108,9 @@ class Layout(TableComponent):
         marks: list[tuple[int, int, str]] = []
         index = 0
         while index < count:
+            if words[index] not in self._starters:
+                index += 1
+                continue
             at_line = index == 0 or draft.breaks[index] > 0
             match = self._heading_at(draft, index, at_line, at_line or index in starts)
             if match is None:
@@ -161,7 +166,7 @@ class Layout(TableComponent):
         headings = self.vocabulary.headings
         count = len(words)
         first = index
-        if at_line and words[first] in BULLETS | {"#", "["} and first + 1 < count:
+        if at_line and words[first] in _LINE_MARKS and first + 1 < count:
             first += 1
         for length in self._lengths.get(words[first], ()):
             path = tuple(words[first : first + length])

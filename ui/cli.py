@@ -6,6 +6,7 @@ one line on standard error.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -277,10 +278,20 @@ def suggest(
 
 @app.command()
 def batch(
-    input_: Annotated[Path, typer.Argument(metavar="INPUT", help=".jsonl, .csv, .parquet, or a folder of .txt.")],
-    output: Annotated[Path, typer.Option(help="JSON Lines, one coding for each note; goes on where an earlier run stopped.")],
+    input_: Annotated[Path, typer.Argument(metavar="INPUT", help=".jsonl, .csv, .parquet, or a folder of .txt or .parquet.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="JSON Lines, one coding for each note; NAME.parquet makes a folder with a file for each row group of a Parquet "
+            "input. Goes on where an earlier run stopped."
+        ),
+    ],
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 1,
-    engine: Annotated[str, typer.Option(help="Where the work runs.")] = "local",
+    engine: Annotated[str, typer.Option(help="Where the work runs: local, or dask for a Dask cluster.")] = "local",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of your Dask cluster, which then gets the notes; else one on this machine."),
+    ] = None,
     date_: DateOption = None,
     encounter: EncounterOption = Encounter.auto,
     dominance: DominanceOption = None,
@@ -289,10 +300,11 @@ def batch(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again instead of going on.")] = False,
 ) -> None:
     """Code many notes. Options for a note hold where a row does not say otherwise."""
-    from ui.batch import ENGINES, Settings, run_batch
+    from ui.batch import Settings, engine_named, run_batch
+    from ui.parts import run_parts
 
-    if engine not in ENGINES:
-        raise InputError(f"there is no engine {engine[:20]!r}; choose one of: {', '.join(ENGINES)}")
+    chosen = engine_named(engine, scheduler)
+    run = run_parts if output.suffix == ".parquet" else run_batch
     settings = Settings(
         {
             "date_of_service": _day(date_) or date.today(),
@@ -303,9 +315,7 @@ def batch(
         top,
     )
     with _progress() as report:
-        result = run_batch(
-            input_, output, workers=workers, settings=settings, engine=ENGINES[engine], overwrite=overwrite, progress=report
-        )
+        result = run(input_, output, workers=workers, settings=settings, engine=chosen, overwrite=overwrite, progress=report)
     resumed = f", {result.resumed} of them by an earlier run" if result.resumed else ""
     _console(stderr=True).print(f"{result.done} notes coded{resumed}; {output}")
     if result.failed:
@@ -512,6 +522,28 @@ def bench(
 
 
 @app.command()
+def speed(
+    corpus: Annotated[str, typer.Argument(help="A corpus by name or path; its texts give the notes.")] = "therapy",
+    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write speed.json and plots there.")] = None,
+    before: Annotated[Path | None, typer.Option(metavar="FILE", help="A speed.json to plot beside this run.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Stages only: no long run, no cold start.")] = False,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Measure the speed of each stage on this machine, as a ratio to bare spaCy in the same run."""
+    from corpora.speed import measure, render_table, write_report
+
+    with _bench_progress() as progress:
+        result = measure(corpus, whole_program=not quick, progress=progress)
+    if format_ is Format.json:
+        _print_json(result.model_dump(mode="json"))
+    else:
+        _console().print(render_table(result))
+    if report is not None:
+        for path in write_report(result, report, before=before):
+            _console(stderr=True).print(f"{path}")
+
+
+@app.command()
 def train(
     extra: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Gold notes that teach too, for example exported decisions.")
@@ -656,7 +688,10 @@ def app_command(
 
 def main() -> None:
     """Entry point of the command ``theracode``."""
-    app(prog_name="theracode")
+    try:
+        app(prog_name="theracode")
+    finally:
+        gc.freeze()  # the process ends: to look for garbage among what it loaded would take longer than a note
 
 
 if __name__ == "__main__":

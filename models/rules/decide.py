@@ -59,24 +59,16 @@ class Verdict:
 
 def mark_explained(options: list[Option], vocabulary: Vocabulary) -> None:
     """Set the feature ``explained`` of symptoms for which the note names a disease that they are part of."""
-    for symptom in options:
-        if symptom.problem is None or symptom.problem.replaced_by or not rows_of(symptom.code):
+    standing = [(option, option.problem) for option in options if option.problem is not None and not option.problem.replaced_by]
+    diseases = [(option, problem) for option, problem in standing if option.place <= 0 and problem.assertion == "present"]
+    for symptom, own in standing:
+        if not rows_of(symptom.code):
             continue
-        for disease in options:
-            if disease is symptom or disease.problem is None or disease.place > 0 or disease.problem.replaced_by:
-                continue
-            if disease.problem.assertion != "present" or disease.problem is symptom.problem:
-                continue
-            if explains(
-                symptom.code,
-                symptom.problem.sites,
-                symptom.problem.side,
-                disease.code,
-                disease.problem.sites,
-                disease.problem.side,
-                vocabulary,
+        for disease, problem in diseases:
+            if problem is not own and explains(
+                symptom.code, own.sites, own.side, disease.code, problem.sites, problem.side, vocabulary
             ):
-                symptom.features["explained"] = max(symptom.features.get("explained", 0.0), 0.5 + disease.problem.weight / 2)
+                symptom.features["explained"] = max(symptom.features.get("explained", 0.0), 0.5 + problem.weight / 2)
 
 
 def decide(
