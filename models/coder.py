@@ -17,7 +17,7 @@ from models.combine import Combiner
 from models.derive import Deriver
 from models.options import Option, Proposer
 from models.problems import Problem, problems_of
-from models.ranker import Ranker, load_ranker
+from models.ranker import Part, Ranker, load_ranker
 from models.retrieval import load_titles
 from models.rules import decide
 from models.rules.encounter import encounter_of
@@ -27,6 +27,14 @@ from nlp.pipeline import Reader
 Progress = Callable[[str, int, int], None]
 MAX_CHARACTERS = 1_100_000
 TOP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What carried a probability: the features with what they add to the log-odds, heaviest first."""
+
+    probability: float
+    parts: tuple[Part, ...]
 
 
 @dataclass(slots=True)
@@ -150,7 +158,7 @@ class Coder:
                 title=item.option.title,
                 probability=round(item.option.probability, 4),
                 status=item.status,
-                role=role_of(item.option),
+                role=role_of(item.option.code),
                 evidence=[Evidence(start=s, end=e, text=note.text[s:e]) for s, e in item.option.evidence],
                 reasons=item.option.reasons,
                 rule=item.rule,
@@ -185,15 +193,24 @@ class Coder:
         info, _ = edition_for(note.date_of_service or date.today())
         return self._propose(note, self._engine(info.name))[2]
 
+    def explain(self, note: Note) -> dict[str, Explanation]:
+        """Which features carried the probability of each option of a note, by code.
+
+        It stands beside the coding, whose form is a contract. A code that a rule added after ranking has no explanation.
+        """
+        info, _ = edition_for(note.date_of_service or date.today())
+        options = self._propose(note, self._engine(info.name))[2]
+        self.ranker.score(options)
+        return {o.code: Explanation(round(o.probability, 4), self.ranker.explain(o)) for o in options}
+
     def pipe(self, notes: Iterable[Note], *, workers: int = 1) -> Iterator[Coding]:
         """Code many notes, in order."""
         for note in notes:
             yield self.suggest(note)
 
 
-def role_of(option: Option) -> Role:
-    """The role that the code plays on a claim."""
-    code = option.code
+def role_of(code: str) -> Role:
+    """The role that a code plays on a claim."""
     if code[0] in "VWXY":
         return "external"
     if code[0] in "ST" and code < "T36":

@@ -92,10 +92,11 @@ def test_contributions_of_a_real_option_sum_to_its_log_odds(coder: theracode.Cod
 def test_explanation_names_the_heaviest_features() -> None:
     ranker = small_ranker()
     strongest = FEATURE_NAMES[int(np.argmax(np.abs(ranker.report.weight)))]
-    phrases = ranker.explain(option({strongest: 30.0}), top=1)
-    assert phrases[0].startswith(strongest.replace("_", " "))
+    heaviest, *others = ranker.explain(option({strongest: 30.0}))
+    assert heaviest.feature == strongest and heaviest.above
+    assert all(abs(heaviest.amount) >= abs(part.amount) >= 0.2 for part in others)
     average = option(dict(zip(FEATURE_NAMES, ranker.report.mean, strict=True)))
-    assert ranker.explain(average) == []
+    assert ranker.explain(average) == ()
 
 
 def test_scores_are_what_the_estimators_say() -> None:
