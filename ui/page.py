@@ -17,6 +17,8 @@ from ui import signin
 from ui.samples import Sample, samples
 
 if TYPE_CHECKING:
+    import altair as alt
+
     from models.coder import Coder
 
 PRIVACY = "The note is not stored, not logged and not sent anywhere else; it is gone when you close this page."
@@ -27,20 +29,27 @@ HANDEDNESS = {"": "Read from the note", "right": "Right", "left": "Left", "ambid
 
 
 def head(title: str, line: str = "") -> None:
-    """Title of the browser tab and the page, the style, and one line below the title."""
+    """Title of the browser tab and the page, one line below it, and the style; one element, so that nothing jumps."""
     st.set_page_config(page_title=f"{title} · theracode", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(Path(__file__).with_name("style.css"))
-    st.title(title, anchor=False)
     try:
         person = signin.person()
     except TheracodeError:
         person = signin.NOBODY
-    if line:
-        st.html(f'<div class="tc-privacy">{PLACES[person.local] if line == PRIVACY else ""}{line}</div>')
+    place = PLACES[person.local] if line == PRIVACY else ""
+    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    st.html(f'<h1>{html.escape(title)}</h1><div class="tc-privacy">{place}{line}</div><style>{style}</style>')
     if person.name:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="signed_in"):
             st.html(f'<div class="tc-privacy">Signed in as {html.escape(person.name)}, {person.role or "without a role"}</div>')
             st.button("Sign out", on_click=st.logout, type="tertiary", key="sign_out")
+
+
+def chart(drawn: alt.Chart | alt.LayerChart | alt.FacetChart, label: str) -> None:
+    """Show a plot with its text in a colour that is legible on the page as it is, and with words for who cannot see it."""
+    ink = "#a9b7b5" if st.context.theme.type == "dark" else "#4d5b59"
+    st.altair_chart(
+        drawn.configure_axis(labelColor=ink, titleColor=ink).configure_legend(labelColor=ink, titleColor=ink), alt=label
+    )
 
 
 @st.cache_resource(show_spinner="Loading the code set. The first start compiles it, which takes a few seconds.")

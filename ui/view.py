@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lexicon.tables import read_table
@@ -45,7 +46,7 @@ def probability_word(probability: float) -> str:
 @cache
 def _feature_words() -> dict[tuple[str, bool], str]:
     """What a feature says in words, by its name and whether its value is above the average."""
-    table = read_table("feature_words.tsv")
+    table = read_table(str(Path(__file__).with_name("feature_words.tsv")))
     return {(row["feature"], side == "above"): row[side] for row in table for side in ("above", "below")}
 
 
@@ -245,7 +246,7 @@ def card_html(card: Card, decision: str = "") -> str:
             f'<span class="tc-bar"><span style="width:{card.percent}%"></span></span>'
             f'<span class="tc-word">{card.percent} % · {card.word}</span></div>'
         )
-        sides = (("for it", card.raised), ("against it", card.lowered))
+        sides = (("For it", card.raised), ("Against it", card.lowered))
         told = " · ".join(f"<strong>{side}:</strong> {html.escape(', '.join(words))}" for side, words in sides if words)
         if told:
             parts.append(f'<div class="tc-carried">{told}</div>')

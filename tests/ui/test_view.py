@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from html import unescape
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -136,17 +137,17 @@ def test_payers_get_two_lists() -> None:
 def test_what_carried_a_probability_is_told_in_words() -> None:
     parts = (Part("margin", 1.0, True), Part("weight", 0.9, False), Part("past", -0.8, True), Part("mentions", 0.5, False))
     told = view.carried(Explanation(0.7, parts), 0.7)
-    assert told == (("no other code comes near", "named once"), ("of the past",)), "what has no words is left out"
+    assert told == (("no other code comes near", "named once"), ("a matter of the past",)), "what has no words is left out"
     assert view.carried(Explanation(0.7, parts), 0.7, top=1) == (("no other code comes near",), ())
     assert view.carried(Explanation(0.7, parts), 0.6) == ((), ()), "another probability is another model"
     assert view.carried(None, 0.7) == ((), ())
     (card,) = view.deck(coding(suggestion(1, "M17.11", [])), {"M17.11": Explanation(0.9, parts)}).recommended
-    assert "<strong>for it:</strong> no other code comes near" in view.card_html(card)
-    assert "<strong>against it:</strong> of the past" in view.card_html(card)
+    assert "<strong>For it:</strong> no other code comes near" in view.card_html(card)
+    assert "<strong>Against it:</strong> a matter of the past" in view.card_html(card)
 
 
 def test_every_feature_has_words() -> None:
-    rows = read_table("feature_words.tsv")
+    rows = read_table(str(Path(view.__file__).with_name("feature_words.tsv")))
     assert sorted(row["feature"] for row in rows) == list(FEATURE_NAMES) and all(row["above"] for row in rows)
 
 

@@ -417,7 +417,7 @@ def _statistics(store: Store, batch: int | None) -> None:
     for number, (label, chart) in enumerate(plots):
         with columns[number % 2]:
             st.subheader(label, anchor=False)
-            st.altair_chart(chart, alt=label)
+            page.chart(chart, label)
 
 
 def _export(store: Store, batch: int | None) -> None:
