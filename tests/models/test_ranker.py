@@ -89,6 +89,15 @@ def test_contributions_of_a_real_option_sum_to_its_log_odds(coder: theracode.Cod
         assert 1 / (1 + np.exp(-odds)) == pytest.approx(item.probability)
 
 
+def test_the_coder_explains_the_probabilities_that_it_gives(coder: theracode.Coder, dev_notes: list[GoldNote]) -> None:
+    for gold in dev_notes[:3]:
+        note = gold.to_note()
+        explained = coder.explain(note)
+        scored = [item for item in coder.suggest(note).suggestions if item.code in explained]
+        assert scored and all(explained[item.code].probability == item.probability for item in scored)
+        assert all(explained[item.code].parts for item in scored)
+
+
 def test_explanation_names_the_heaviest_features() -> None:
     ranker = small_ranker()
     strongest = FEATURE_NAMES[int(np.argmax(np.abs(ranker.report.weight)))]
