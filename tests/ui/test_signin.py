@@ -25,9 +25,10 @@ from joserfc.jwk import RSAKey
 from streamlit import net_util
 from streamlit.testing.v1 import AppTest
 from streamlit.web.server import server_util
+from typer.testing import CliRunner
 
 from lexicon.errors import InputError
-from ui import serve, signin
+from ui import cli, serve, signin
 from ui.signin import RIGHTS, SignIn, read_sign_in
 from ui.store import repository as repo
 from ui.store.engine import open_store
@@ -41,7 +42,7 @@ SECRET = "s" * 40
 FILE = """
 [auth]
 redirect_uri = "{page}/oauth2callback"
-cookie_secret = "{secret}"
+cookie_secret = "{cookie}"
 client_id = "theracode"
 client_secret = "hush"
 server_metadata_url = "{provider}/.well-known/openid-configuration"
@@ -59,7 +60,7 @@ def markup(app: AppTest) -> str:
 
 def sign_in_file(folder: Path, text: str = FILE, **values: str) -> Path:
     path = folder / "sign-in.toml"
-    given = {"page": "https://codes.clinic.example", "provider": "https://id.clinic.example", "secret": SECRET, **values}
+    given = {"page": "https://codes.clinic.example", "provider": "https://id.clinic.example", "cookie": SECRET, **values}
     path.write_text(text.format(**given), encoding="utf-8")
     path.chmod(0o600)
     return path
@@ -118,6 +119,12 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         read_sign_in(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_sign_in(tmp_path / "missing.toml")
+
+
+def test_the_command_line_refuses_an_unsafe_file_in_one_line(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["app", "--no-browser", "--sign-in", str(sign_in_file(tmp_path, cookie="short"))])
+    assert result.exit_code == 2 and "cookie_secret of sign-in.toml is too short" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_nobody_gets_in_without_signing_in_or_without_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
