@@ -17,7 +17,7 @@ from models.combine import Combiner
 from models.derive import Deriver
 from models.options import Option, Proposer
 from models.problems import Problem, problems_of
-from models.ranker import Ranker, load_ranker
+from models.ranker import Part, Ranker, load_ranker
 from models.retrieval import load_titles
 from models.rules import decide
 from models.rules.encounter import encounter_of
@@ -28,6 +28,14 @@ Progress = Callable[[str, int, int], None]
 Lap = Callable[[str], None]
 MAX_CHARACTERS = 1_100_000
 TOP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What carried a probability: the features with what they add to the log-odds, heaviest first."""
+
+    probability: float
+    parts: tuple[Part, ...]
 
 
 @dataclass(slots=True)
@@ -153,7 +161,7 @@ class Coder:
             unrelated=frozenset(frozenset(pair) for pair in unrelated),
         )
         self.lap("rules")
-        established = any(role_of(i.option) in _ESTABLISHED for i in verdict.items if i.status == "recommended")
+        established = any(role_of(i.option.code) in _ESTABLISHED for i in verdict.items if i.status == "recommended")
         suggestions = [
             Suggestion(
                 rank=rank,
@@ -161,7 +169,7 @@ class Coder:
                 title=item.option.title,
                 probability=round(item.option.probability, 4),
                 status=item.status,
-                role=role_of(item.option, established=established and item.status == "recommended"),
+                role=role_of(item.option.code, established=established and item.status == "recommended"),
                 evidence=[Evidence(start=s, end=e, text=note.text[s:e]) for s, e in item.option.evidence],
                 reasons=item.option.reasons,
                 rule=item.rule,
@@ -201,6 +209,16 @@ class Coder:
         info, _ = edition_for(note.date_of_service or date.today())
         return self._propose(note, self._engine(info.name))[2]
 
+    def explain(self, note: Note) -> dict[str, Explanation]:
+        """Which features carried the probability of each option of a note, by code.
+
+        It stands beside the coding, whose form is a contract. A code that a rule added after ranking has no explanation.
+        """
+        info, _ = edition_for(note.date_of_service or date.today())
+        options = self._propose(note, self._engine(info.name))[2]
+        self.ranker.score(options)
+        return {o.code: Explanation(round(o.probability, 4), self.ranker.explain(o)) for o in options}
+
     def pipe(self, notes: Iterable[Note], *, workers: int = 1) -> Iterator[Coding]:
         """Code many notes, in order."""
         for note in notes:
@@ -210,13 +228,12 @@ class Coder:
 _ESTABLISHED = frozenset({"diagnosis", "injury", "aftercare"})
 
 
-def role_of(option: Option, *, established: bool = False) -> Role:
+def role_of(code: str, *, established: bool = False) -> Role:
     """The role that the code plays on a claim.
 
     A symptom that is reported beside an ``established`` diagnosis is what therapy treats: the treatment diagnosis, after
     the medical one (Medicare Benefit Policy Manual ch. 15, 220.3). Integral symptoms never get that far (I.B.5, I.B.6).
     """
-    code = option.code
     if code[0] in "VWXY":
         return "external"
     if code[0] in "ST" and code < "T36":

@@ -669,21 +669,39 @@ def edition_import(
 def app_command(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    sign_in: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For a shared server: provider and roles (docs/shared-server.md).")
+    ] = None,
 ) -> None:
     """Open the pages in a browser, on this machine only."""
     import subprocess
 
     folder = Path(__file__).resolve().parent
     command = [
-        sys.executable, "-m", "streamlit", "run", str(folder / "app.py"),
+        sys.executable, "-m", "ui.serve", "run", str(folder / "app.py"),
         "--server.address=127.0.0.1", f"--server.port={port}",
         f"--server.headless={'false' if browser else 'true'}", "--browser.gatherUsageStats=false",
     ]  # fmt: skip
     paths = [str(folder.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    if sign_in is not None:
+        command += _signed_in(sign_in, environment)
     done = subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own arguments, no shell
     if done.returncode:
         raise InputError(f"the page could not be started (port {port} may be taken)")
+
+
+def _signed_in(file: Path, environment: dict[str, str]) -> list[str]:
+    """Check a sign-in file, name it to the pages, and give what Streamlit must know of it."""
+    from importlib.util import find_spec
+
+    from ui.signin import ENVIRONMENT, read_sign_in
+
+    if find_spec("authlib") is None:
+        raise InputError("signing in needs a library; install it with: pip install 'theracode[server]'")
+    address = read_sign_in(file).address
+    environment[ENVIRONMENT] = str(file.resolve())
+    return [f"--secrets.files={file.resolve()}", f"--browser.serverAddress={address}"]
 
 
 def main() -> None:
