@@ -88,6 +88,8 @@ def site_fit(
                 value -= 0.05 * index
             elif any(len(words) > 1 and words <= context for words in vocabulary.site_words[code_site]):
                 value = SITE_EXACT - 0.05
+            elif code_site == f"{site}_joint":  # "joints of hand" is how titles of chapter 13 name the hand
+                value = SITE_EXACT - 0.1
             elif site in vocabulary.lineage(code_site):
                 value = SITE_NARROWER
             else:
