@@ -75,15 +75,19 @@ class Assertion(TableComponent):
             return
         section = draft.section_of[finding.start]
         default, _ = self.vocabulary.section_defaults.get(section, ("present", 0.4))
-        if section == "plan" and self._stated(draft, finding.start):
+        if section in {"plan", "goals"} and self._stated(draft, finding.start, sure=section == "goals"):
             default = "present"
         finding.assertion = default
 
     @staticmethod
-    def _stated(draft: Draft, start: int) -> bool:
-        """Whether a plan states a fact before the finding ("he has a herniated disc") and does not only intend."""
+    def _stated(draft: Draft, start: int, *, sure: bool) -> bool:
+        """Whether a plan states a fact before the finding ("he has a herniated disc") and does not only intend.
+
+        To be ``sure``, which goals need, no word of intent may stand before it ("will have").
+        """
         low, _ = draft.sentences[draft.sentence_of[start]]
-        return any(word in _STATING for word in draft.words[low:start])
+        words = draft.words[low:start]
+        return any(word in _STATING for word in words) and not (sure and not _INTENT.isdisjoint(words))
 
     @staticmethod
     def _answered(draft: Draft, end: int) -> bool:
@@ -155,6 +159,7 @@ _DATED_KINDS = frozenset({"diagnosis", "procedure", "status", "aftercare"})
 _STATING = frozenset(
     {"has", "have", "had", "is", "are", "was", "shows", "showed", "revealed", "confirmed", "diagnosed", "demonstrates"}
 )
+_INTENT = frozenset({"will", "to", "should", "would", "goal", "until", "if", "able"})
 _NO = frozenset({"no", "none", "n", "neg", "negative", "denies", "deny", "denied", "absent", "nil", "never", "0"})
 _PLANNED_KINDS = frozenset({"procedure", "status", "aftercare"})
 _NORMAL_KINDS = frozenset({"symptom", "function", "measure"})

@@ -228,7 +228,7 @@ class Laterality(TableComponent):
                 target.cues.append(draft.cue("side", target.side, within.start, within.end))
             elif not target.side:
                 self._side_from_sentence(draft, target, sides, sites)
-            if not target.side:
+            if not target.side and self._needs_site(target):
                 self._side_from_plural(draft, target, [*inside, *group])
         return more
 
