@@ -140,7 +140,10 @@ class Assertion(TableComponent):
                 low, high = end, mention.start
             else:
                 continue
-            if any(low <= stop.start and stop.end <= high for stop in stops):
+            if mention.end <= start and draft.words[low] in _DASHES:
+                low += 1  # "Father - diabetes": the dash joins the cue to what it is about
+            anaphoric = cue.direction == "backward" and cue.scope == "sentence"  # "...; this has cleared"
+            if not anaphoric and any(low <= stop.start and stop.end <= high for stop in stops):
                 continue
             if not _reaches(draft, low, high, cue.scope):
                 continue
@@ -154,6 +157,7 @@ class Assertion(TableComponent):
         return chosen
 
 
+_DASHES = frozenset({"-", "\u2013", "\u2014"})
 _TIMES = ("last ", "yesterday", "this past", "earlier this")
 _DATED_KINDS = frozenset({"diagnosis", "procedure", "status", "aftercare"})
 _STATING = frozenset(

@@ -18,6 +18,7 @@ _CORRECTION_LIMIT = 50_000
 _POSSESSIVES = frozenset({"the", "her", "his", "their", "my", "a"})
 _STOPS = frozenset({",", ".", ";", ":"})
 _SITES = frozenset({SITE})
+_CUES = frozenset({CUE})
 _COORDINATORS = frozenset({"and", "&", ",", "/", "+", "or"})
 _ORDINALS = frozenset(
     {f"{n}{'st' if n == 1 else 'nd' if n == 2 else 'rd' if n == 3 else 'th'}" for n in range(1, 13)}
@@ -73,6 +74,7 @@ class Mentions(TableComponent):
                 mentions.append(Mention(start, end, layer, value, bool(changed) and any(i in changed for i in range(start, end))))
         mentions += self._across_sides(draft, words, mentions)
         mentions += self._coordinated(draft, words)
+        mentions += self._cues_behind(draft, words, mentions)
         draft.mentions = self._without_shadowed(mentions, words)
         for mention in draft.mentions:
             draft.in_sentence.setdefault(sentence_of[mention.start], []).append(mention)
@@ -100,6 +102,20 @@ class Mentions(TableComponent):
                 continue
             if not any(words[i] in _STOPS for i in range(first, last)):
                 found.append(Mention(first, last + 1, layer, value))
+        return found
+
+    def _cues_behind(self, draft: Draft, words: list[str], mentions: list[Mention]) -> list[Mention]:
+        """Cues that look forward and start in one that looks backward: "negative for" of "tests are negative for vertigo"."""
+        found = []
+        for mention in mentions:
+            if mention.layer != CUE or mention.value.direction != "backward":
+                continue
+            for start in range(mention.start + 1, mention.end):
+                near = words[start : mention.end + 4]
+                for low, high, _, value in scan(self.vocabulary.trie, near, _CUES):
+                    inside = draft.sentence_of[start] == draft.sentence_of[start + high - 1]
+                    if low == 0 and start + high > mention.end and value.direction == "forward" and inside:
+                        found.append(Mention(start, start + high, CUE, value))
         return found
 
     def _coordinated(self, draft: Draft, words: list[str]) -> list[Mention]:
