@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-st.navigation(
+from lexicon.errors import unforeseen
+
+page = st.navigation(
     [
         st.Page("screens/suggest.py", title="Suggest", default=True),
         st.Page("screens/audit.py", title="Audit"),
@@ -16,4 +18,8 @@ st.navigation(
         st.Page("screens/benchmark.py", title="Benchmark"),
     ],
     position="top",
-).run()
+)
+try:
+    page.run()
+except Exception as error:  # Streamlit would log its message, which may hold note text
+    st.error(f"This page cannot be shown: {unforeseen(error, 'while drawing it')}.")

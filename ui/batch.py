@@ -22,7 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
-from lexicon.errors import InputError, TheracodeError
+from lexicon.errors import InputError, TheracodeError, unforeseen
 from ui.notes import FIELDS, MAX_BYTES, decode, make_note
 
 if TYPE_CHECKING:
@@ -263,8 +263,8 @@ def code_rows(rows: list[Row], settings: Settings) -> list[Outcome]:
                 line = json_line(coder.suggest(note, top=settings.top))
             except TheracodeError as error:
                 fault = str(error)
-            except Exception as error:  # the message of an unforeseen error may hold note text: only its kind is told
-                fault = f"unforeseen {type(error).__name__} while coding"
+            except Exception as error:
+                fault = unforeseen(error, "while coding")
         outcomes.append(Outcome(row.number, row.id, line, fault, row.position))
     return outcomes
 

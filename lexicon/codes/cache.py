@@ -1,15 +1,25 @@
-"""Files compiled once and loaded fast: written atomically, rebuilt when the source or the code changes."""
+"""Files compiled once and loaded fast: written atomically, rebuilt when the source or the code changes.
+
+A file is named after its key, so programs of several versions can share the folder; files that none of them has used for
+long are removed when a new one is written.
+"""
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import srsly
 from platformdirs import user_cache_dir, user_data_dir
+
+KEPT = 6  # compiled files of one name that stay beside each other, one for each state of sources and code
+STALE_SECONDS = 86_400  # age at which what a killed writer left behind is removed
 
 
 def cache_folder() -> Path:
@@ -37,6 +47,8 @@ def load_compiled(name: str, key: str) -> Any | None:
         return None
     if not isinstance(stored, dict) or stored.get("key") != key:
         return None
+    with suppress(OSError):
+        os.utime(path)  # the time of last use, for pruning
     return stored["value"]
 
 
@@ -47,7 +59,24 @@ def store_compiled(name: str, key: str, value: Any) -> bool:
         write_atomically(cache_folder() / f"{name}-{key[:16]}.msgpack", content)
     except OSError:
         return False
+    _prune(name)
     return True
+
+
+def _prune(name: str) -> None:
+    """Remove all compiled files of a name but those used last, and torn pieces. A reader that comes too late compiles anew."""
+    folder = cache_folder()
+    used: list[tuple[float, Path]] = []
+    for path in folder.glob(f"{glob.escape(name)}-{'?' * 16}.msgpack"):
+        with suppress(OSError):
+            used.append((path.stat().st_mtime, path))
+    for path in folder.glob(".*.msgpack-*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
+    for _, path in sorted(used)[:-KEPT]:
+        with suppress(OSError):
+            path.unlink()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -126,7 +126,7 @@ def test_an_unforeseen_error_is_told_without_its_message(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("models.coder.load", Broken)
     (outcome,) = batch.code_rows([Row(1, "a", {"text": "x"})], SETTINGS)
-    assert outcome.fault == "unforeseen RuntimeError while coding"
+    assert outcome.fault == "unforeseen RuntimeError while coding; THERACODE_LOG_LEVEL=debug shows where"
 
 
 def test_two_workers_write_the_same_bytes_as_one(tmp_path: Path) -> None:

@@ -569,7 +569,8 @@ def test_uploads_are_coded_stored_and_leave_no_file(store: Store, monkeypatch: p
     ]
     done = importer.import_uploads(store, files, FakeCoder(), name="up", who="A", progress=steps.append)  # type: ignore[arg-type]
     assert done.notes == 2 and dict(done.faults) == {
-        "b": "the note is refused", "c": "c.txt is empty", "e": "unforeseen IndexError while coding",
+        "b": "the note is refused", "c": "c.txt is empty",
+        "e": "unforeseen IndexError while coding; THERACODE_LOG_LEVEL=debug shows where",
     }  # fmt: skip
     assert [item.name for item in repo.queue(store)] == ["a", "d1"] and steps == [1, 2, 4, 5]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("theracode-")] == []

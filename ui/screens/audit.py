@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lexicon.errors import TheracodeError
+from lexicon.errors import TheracodeError, unforeseen
 from models.audit import audit
 from ui import page, view
 from ui.notes import code_list, make_note
@@ -36,8 +36,8 @@ def main() -> None:
         except TheracodeError as error:
             st.error(str(error)[:1].upper() + str(error)[1:] + ".")
             return
-        except Exception as error:  # its message may hold note text: only its kind is told
-            st.error(f"Unforeseen {type(error).__name__} while reading this note.")
+        except Exception as error:
+            st.error(f"U{unforeseen(error, 'while reading this note')[1:]}.")
             return
         st.html(view.audit_html(report))
 

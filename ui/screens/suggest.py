@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from lexicon.codes.registry import load_edition
-from lexicon.errors import TheracodeError
+from lexicon.errors import TheracodeError, unforeseen
 from models.coding import Coding, Note
 from models.rules.excludes import conflicts
 from ui import export, page, view
@@ -80,8 +80,8 @@ def _code(work: Work, settings: dict[str, Any], text: str) -> None:
             work.take(note, page.load_coder().suggest(note))
     except TheracodeError as error:
         work.fault = str(error)
-    except Exception as error:  # its message may hold note text: only its kind is told
-        work.fault = f"unforeseen {type(error).__name__} while reading this note"
+    except Exception as error:
+        work.fault = unforeseen(error, "while reading this note")
 
 
 def _use_sample() -> None:

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lexicon.errors import InputError, TheracodeError
+from lexicon.errors import InputError, TheracodeError, unforeseen
 from ui.batch import Row, open_source
 from ui.notes import MAX_BYTES, check_text, make_note, read_note_text
 from ui.store.engine import Store
@@ -138,8 +138,8 @@ def import_paths(
             coded.append((item, coder.suggest(item)))
         except TheracodeError as error:
             faults.append((item.id[:40], str(error)))
-        except Exception as error:  # the message of an unforeseen error may hold note text: only its kind is told
-            faults.append((item.id[:40], f"unforeseen {type(error).__name__} while coding"))
+        except Exception as error:
+            faults.append((item.id[:40], unforeseen(error, "while coding")))
         if progress is not None:
             progress(len(coded) + len(faults))
     if not coded and faults:
