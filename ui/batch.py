@@ -75,6 +75,7 @@ class BatchResult:
 
 
 Progress = Callable[[int, int, int], None]  # position, total, rows finished
+Opener = Callable[[], BinaryIO]
 Engine = Callable[[Iterator[list[Row]], Settings, int], Iterator[list[Outcome]]]
 
 # ------------------------------------------------------------------------------------------------ rows in
@@ -101,8 +102,8 @@ def _bad(number: int, fault: str, position: int) -> Row:
     return Row(number, f"row-{number}", fault=fault, position=position)
 
 
-def _jsonl_rows(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
+def _jsonl_rows(data: Opener) -> Iterator[Row]:
+    with data() as file:
         number = 0
         while line := file.readline(MAX_BYTES):
             complete = line.endswith(b"\n") or len(line) < MAX_BYTES
@@ -139,8 +140,8 @@ def _csv_reader(raw: BinaryIO) -> Iterator[list[str]]:
     return csv.reader(iter(lambda: text.readline(MAX_BYTES), ""))
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
-    with path.open("rb") as raw:
+def _csv_rows(data: Opener) -> Iterator[Row]:
+    with data() as raw:
         reader = _csv_reader(raw)
         header = [name.strip() for name in next(reader, [])]
         number = 0
@@ -165,28 +166,28 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 yield _row(number, {name: named.get(name) for name in FIELDS}, raw.tell())
 
 
-def _csv_header(path: Path) -> list[str]:
-    with path.open("rb") as raw:
+def _csv_header(data: Opener) -> list[str]:
+    with data() as raw:
         try:
             return [name.strip() for name in next(_csv_reader(raw), [])]
         except csv.Error:
             return []
 
 
-def _parquet_file(path: Path) -> ParquetFile:
+def _parquet_file(data: Opener, name: str) -> ParquetFile:
     import pyarrow
     from pyarrow import parquet
 
     try:
-        return parquet.ParquetFile(path)
+        return parquet.ParquetFile(data())
     except (pyarrow.ArrowException, OSError):
-        raise InputError(f"{path} is not a Parquet file") from None
+        raise InputError(f"{name} is not a Parquet file") from None
 
 
-def _parquet_rows(path: Path) -> Iterator[Row]:
+def _parquet_rows(data: Opener, name: str) -> Iterator[Row]:
     import pyarrow
 
-    file = _parquet_file(path)
+    file = _parquet_file(data, name)
     columns = [name for name in FIELDS if name in file.schema_arrow.names]
     number = 0
     try:
@@ -195,7 +196,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
                 number += 1
                 yield _row(number, fields, number)
     except (pyarrow.ArrowException, OSError):
-        raise InputError(f"{path} is damaged after row {number}") from None
+        raise InputError(f"{name} is damaged after row {number}") from None
 
 
 def _folder_rows(names: list[Path]) -> Iterator[Row]:
@@ -229,19 +230,24 @@ def open_source(path: Path) -> Source:
         return Source(lambda: _folder_rows(names), len(names))
     if not path.is_file():
         raise InputError(f"{path} does not exist")
-    suffix = path.suffix.lower()
+    return source_of(str(path), lambda: path.open("rb"), path.stat().st_size)
+
+
+def source_of(name: str, data: Opener, size: int) -> Source:
+    """The rows of a table that need not be a file: ``data`` opens its bytes, ``size`` is their number. Errors as above."""
+    suffix = Path(name).suffix.lower()
     if suffix in {".jsonl", ".ndjson"}:
-        return Source(lambda: _jsonl_rows(path), path.stat().st_size)
+        return Source(lambda: _jsonl_rows(data), size)
     if suffix == ".csv":
-        if "text" not in _csv_header(path):
-            raise InputError(f"{path} has no column named text")
-        return Source(lambda: _csv_rows(path), path.stat().st_size)
+        if "text" not in _csv_header(data):
+            raise InputError(f"{name} has no column named text")
+        return Source(lambda: _csv_rows(data), size)
     if suffix in {".parquet", ".pq"}:
-        file = _parquet_file(path)
+        file = _parquet_file(data, name)
         if "text" not in file.schema_arrow.names:
-            raise InputError(f"{path} has no column named text")
-        return Source(lambda: _parquet_rows(path), file.metadata.num_rows)
-    raise InputError(f"{path}: give a .jsonl, .csv or .parquet file, or a folder of .txt files")
+            raise InputError(f"{name} has no column named text")
+        return Source(lambda: _parquet_rows(data, name), file.metadata.num_rows)
+    raise InputError(f"{name}: give a .jsonl, .csv or .parquet file, or a folder of .txt files")
 
 
 # ------------------------------------------------------------------------------------------------ coding

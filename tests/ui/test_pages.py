@@ -92,7 +92,9 @@ def test_an_error_of_a_page_itself_is_neither_shown_nor_logged(
     monkeypatch.setattr("ui.page.head", broken)
     monkeypatch.setenv("THERACODE_LOG_LEVEL", "debug")
     app = AppTest.from_file(str(SCREENS.parent / "app.py"), default_timeout=60).run()
-    assert not app.exception and app.error[0].value.startswith("This page cannot be shown: unforeseen RuntimeError while drawing it")
+    assert not app.exception and app.error[0].value.startswith(
+        "This page cannot be shown: unforeseen RuntimeError while drawing it"
+    )
     told = "".join([caplog.text, *capfd.readouterr(), app.error[0].value])
     assert "test_pages.py" in told and "secretword" not in told
 
