@@ -133,43 +133,48 @@ def _jsonl_rows(data: Opener) -> Iterator[Row]:
                     yield _bad(number, "the line is not a JSON object", position)
 
 
-def _csv_reader(raw: BinaryIO) -> Iterator[list[str]]:
-    """Cells of each row. Bytes that are not UTF-8 become lone surrogates, so that one bad row does not end the file."""
+def _csv_text(data: Opener) -> TextIOWrapper:
+    """The text of a table. Bytes that are not UTF-8 become lone surrogates, so that one bad row does not end the file."""
+    return TextIOWrapper(data(), encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _csv_reader(text: TextIOWrapper) -> Iterator[list[str]]:
     csv.field_size_limit(MAX_BYTES)
-    text = TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
     return csv.reader(iter(lambda: text.readline(MAX_BYTES), ""))
 
 
 def _csv_rows(data: Opener) -> Iterator[Row]:
-    with data() as raw:
-        reader = _csv_reader(raw)
+    with _csv_text(data) as text:
+        reader = _csv_reader(text)
         header = [name.strip() for name in next(reader, [])]
         number = 0
         while True:
+            fault = ""
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                number += 1
-                yield _bad(number, f"the row is not CSV ({error})", raw.tell())
-                continue
-            if not cells:
+                cells, fault = [], f"the row is not CSV ({error})"
+            if not cells and not fault:
                 continue
             number += 1
+            position = text.buffer.tell()
             if any("\udc80" <= character <= "\udcff" for cell in cells for character in cell if character > "\ud7ff"):
-                yield _bad(number, "the row is not UTF-8 text", raw.tell())
-            elif len(cells) != len(header):
-                yield _bad(number, f"the row has {len(cells)} cells, the header {len(header)}", raw.tell())
+                fault = "the row is not UTF-8 text"
+            elif not fault and len(cells) != len(header):
+                fault = f"the row has {len(cells)} cells, the header {len(header)}"
+            if fault:
+                yield _bad(number, fault, position)
             else:
                 named = dict(zip(header, cells, strict=True))
-                yield _row(number, {name: named.get(name) for name in FIELDS}, raw.tell())
+                yield _row(number, {name: named.get(name) for name in FIELDS}, position)
 
 
 def _csv_header(data: Opener) -> list[str]:
-    with data() as raw:
+    with _csv_text(data) as text:
         try:
-            return [name.strip() for name in next(_csv_reader(raw), [])]
+            return [name.strip() for name in next(_csv_reader(text), [])]
         except csv.Error:
             return []
 

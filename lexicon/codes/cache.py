@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 import time
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from platformdirs import user_cache_dir, user_data_dir
 
 KEPT = 6  # compiled files of one name that stay beside each other, one for each state of sources and code
 STALE_SECONDS = 86_400  # age at which what a killed writer left behind is removed
+_SUM = 4  # bytes of the checksum that a compiled file begins with
 
 
 def cache_folder() -> Path:
@@ -38,11 +40,18 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _compiled_path(name: str, key: str) -> Path:
+    return cache_folder() / f"{name}-{key[:16]}.bin"
+
+
 def load_compiled(name: str, key: str) -> Any | None:
     """The object stored under ``name`` if it was compiled for ``key``, else None. A damaged file counts as absent."""
-    path = cache_folder() / f"{name}-{key[:16]}.msgpack"
+    path = _compiled_path(name, key)
     try:
-        stored = srsly.msgpack_loads(path.read_bytes())
+        content = path.read_bytes()
+        if content[:_SUM] != _checksum(content[_SUM:]):
+            return None
+        stored = srsly.msgpack_loads(content[_SUM:])
     except Exception:
         return None
     if not isinstance(stored, dict) or stored.get("key") != key:
@@ -52,11 +61,15 @@ def load_compiled(name: str, key: str) -> Any | None:
     return stored["value"]
 
 
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(_SUM, "big")
+
+
 def store_compiled(name: str, key: str, value: Any) -> bool:
     """Store an object atomically. Returns False where the folder cannot be written; the caller goes on without."""
     content = srsly.msgpack_dumps({"key": key, "value": value})
     try:
-        write_atomically(cache_folder() / f"{name}-{key[:16]}.msgpack", content)
+        write_atomically(_compiled_path(name, key), _checksum(content) + content)
     except OSError:
         return False
     _prune(name)
@@ -67,10 +80,10 @@ def _prune(name: str) -> None:
     """Remove all compiled files of a name but those used last, and torn pieces. A reader that comes too late compiles anew."""
     folder = cache_folder()
     used: list[tuple[float, Path]] = []
-    for path in folder.glob(f"{glob.escape(name)}-{'?' * 16}.msgpack"):
+    for path in folder.glob(f"{glob.escape(name)}-{'?' * 16}.*"):
         with suppress(OSError):
             used.append((path.stat().st_mtime, path))
-    for path in folder.glob(".*.msgpack-*.tmp"):
+    for path in folder.glob(".*-*.tmp"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > STALE_SECONDS:
                 path.unlink()

@@ -56,9 +56,9 @@ def test_files_that_were_not_used_for_long_are_removed(folder: Path) -> None:
 
     for number in range(KEPT):
         assert store_compiled("edition-FY1", key(number), number)
-        os.utime(folder / f"edition-FY1-{number:016x}.msgpack", (number, number))
+        os.utime(folder / f"edition-FY1-{number:016x}.bin", (number, number))
     assert store_compiled("edition-FY1-own", key(0), "another name")
-    old, new = folder / ".a.msgpack-1.tmp", folder / ".b.msgpack-2.tmp"
+    old, new = folder / ".a.bin-1.tmp", folder / ".b.bin-2.tmp"
     for piece in (old, new):
         piece.write_bytes(b"torn")
     os.utime(old, (1, 1))
@@ -153,7 +153,7 @@ def test_two_processes_compile_at_once(small: EditionInfo, folder: Path) -> None
         "from lexicon.codes.registry import EditionInfo, open_edition; from lexicon.codes.cache import cache_folder\n"
         "info = EditionInfo('Small', date(2030, 1, 1), date(2030, 12, 31), 'test', path=Path(sys.argv[1]), notes_as_of='Small')\n"
         "for _ in range(40):\n"
-        "    [path.unlink(missing_ok=True) for path in cache_folder().glob('*.msgpack')]\n"
+        "    [path.unlink(missing_ok=True) for path in cache_folder().glob('*.bin')]\n"
         "    assert [*open_edition(info).billable()] == ['R53.1', 'R53.8']\n"
     )
     running = [

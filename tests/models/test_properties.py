@@ -7,7 +7,7 @@ from datetime import date
 from itertools import combinations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import theracode
@@ -50,7 +50,8 @@ GLUE = [
     "3/5",
 ]
 PIECES = st.deferred(lambda: st.one_of(st.sampled_from(terms()), st.sampled_from(GLUE), st.text(max_size=12)))
-NOTES = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=30).map(" ".join))
+SHORT = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=30).map(" ".join))
+NOTES = st.one_of(SHORT, SHORT, SHORT, st.tuples(SHORT, st.integers(2, 40)).map(lambda parts: parts[0] * parts[1]))
 
 
 def check(coding: theracode.Coding, note: theracode.Note) -> None:
@@ -81,7 +82,7 @@ def check(coding: theracode.Coding, note: theracode.Note) -> None:
         assert f"Official notes disagree on {conflict.code} with {conflict.other}" in text, (conflict.code, conflict.other)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2 * settings.default.max_examples)
 @given(
     text=NOTES,
     day=DAYS,

@@ -119,6 +119,14 @@ def test_bad_csv_rows_do_not_end_the_file(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_table_may_end_inside_a_quoted_cell(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('id,text\na,knee\nb,"hip\n', encoding="utf-8")
+    found = list(batch.open_source(tmp_path / "in.csv").rows())
+    assert [(row.id, row.fields.get("text"), row.position) for row in found] == [("a", "knee", 22), ("b", "hip\n", 22)]
+    (tmp_path / "in.csv").write_text('id,text\n"hip\n', encoding="utf-8")
+    assert [row.fault for row in batch.open_source(tmp_path / "in.csv").rows()] == ["the row has 1 cells, the header 2"]
+
+
 def test_an_unforeseen_error_is_told_without_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def suggest(self, note: object, *, top: int) -> object:
