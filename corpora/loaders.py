@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from corpora.schema import Corpus, GoldForbidden, GoldGroup, GoldNote, GoldOptional, Kind, Setting, Style, normal_code
+from corpora.schema import Corpus, GoldNote, Kind, Setting, Style, normal_code
 from corpora.splits import SPLIT_NAMES, read_split
 from lexicon.errors import InputError
 
@@ -70,9 +70,10 @@ def _corpus(name: str, notes: Iterable[GoldNote], *, restricted: bool = False) -
     return Corpus(name, kept, restricted)
 
 
-def _groups(codes: Sequence[str], evidence: Mapping[str, str] | None = None) -> list[GoldGroup]:
+def _groups(codes: Sequence[str], evidence: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Fields of required groups, to be checked as part of their note."""
     quotes = evidence or {}
-    return [GoldGroup(accept=(code,), evidence=quotes.get(code, "")) for code in dict.fromkeys(codes)]
+    return [{"accept": (code,), "evidence": quotes.get(code, "")} for code in dict.fromkeys(codes)]
 
 
 def _split_codes(cell: str) -> list[str]:
@@ -172,7 +173,7 @@ def load_csv(path: Path | str) -> Corpus:
             "source": path.stem,
             "primary": _split_codes(row.get("primary", "")) or codes[:1],
             "required": _groups(codes),
-            "optional": [GoldOptional(code=code) for code in _split_codes(row.get("optional", ""))],
+            "optional": [{"code": code} for code in _split_codes(row.get("optional", ""))],
             "setting": _known(row.get("setting", ""), Setting),
             "kind": _known(row.get("kind", ""), Kind),
             "style": _known(row.get("style", ""), Style),
@@ -355,7 +356,7 @@ def load_brat(folder: Path | str) -> Corpus:
             if target in codes:
                 side = absent if target in negated else present
                 side.setdefault(normal_code(codes[target]), spans[target][1])
-        forbidden = [GoldForbidden(code=c, reason="negated", evidence=q) for c, q in absent.items() if c not in present]
+        forbidden = [{"code": c, "reason": "negated", "evidence": q} for c, q in absent.items() if c not in present]
         notes.append(
             _note(
                 str(path),

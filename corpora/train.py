@@ -22,6 +22,7 @@ from sklearn.model_selection import GroupKFold
 from corpora.loaders import load_corpus
 from corpora.metrics import score_note, value_of
 from corpora.schema import GoldNote, corpus_digest
+from lexicon.codes.cache import write_atomically
 from models.coder import Coder
 from models.estimator import MODEL_FILE, CodeRanker, ranker_of, save_estimators
 from models.options import FEATURE_NAMES
@@ -213,8 +214,6 @@ def train(
     table, held_out = gather(notes, coder), gather(dev, coder)
     report, lead = fit(table)
     threshold, by_threshold = choose_threshold(report, lead, dev, coder)
-    save_estimators(report, lead, threshold, model)
-    save_ranker(ranker_of(report, lead, threshold), weights)
     by_weight = sorted(zip(FEATURE_NAMES, report.coef_, strict=True), key=lambda item: -abs(item[1]))
     content = {
         "model": "logistic regression on named features, two heads (report, lead)",
@@ -237,5 +236,14 @@ def train(
             "The model ranks what reading found; a condition that is not read has no probability.",
         ],
     }
-    card.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_model(report, lead, threshold, content, model=model, weights=weights, card=card)
     return content
+
+
+def write_model(
+    report: CodeRanker, lead: CodeRanker, threshold: float, content: dict[str, Any], *, model: Path, weights: Path, card: Path
+) -> None:
+    """Write a trained ranker and its card, each file whole or not at all."""
+    save_estimators(report, lead, threshold, model)
+    save_ranker(ranker_of(report, lead, threshold), weights)
+    write_atomically(card, (json.dumps(content, indent=2) + "\n").encode())

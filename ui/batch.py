@@ -133,9 +133,9 @@ def _jsonl_rows(data: Opener) -> Iterator[Row]:
                     yield _bad(number, "the line is not a JSON object", position)
 
 
-def _csv_text(data: Opener) -> TextIOWrapper:
+def _csv_text(raw: BinaryIO) -> TextIOWrapper:
     """The text of a table. Bytes that are not UTF-8 become lone surrogates, so that one bad row does not end the file."""
-    return TextIOWrapper(data(), encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _csv_reader(text: TextIOWrapper) -> Iterator[list[str]]:
@@ -144,7 +144,7 @@ def _csv_reader(text: TextIOWrapper) -> Iterator[list[str]]:
 
 
 def _csv_rows(data: Opener) -> Iterator[Row]:
-    with _csv_text(data) as text:
+    with data() as raw, _csv_text(raw) as text:
         reader = _csv_reader(text)
         header = [name.strip() for name in next(reader, [])]
         number = 0
@@ -159,7 +159,7 @@ def _csv_rows(data: Opener) -> Iterator[Row]:
             if not cells and not fault:
                 continue
             number += 1
-            position = text.buffer.tell()
+            position = raw.tell()
             if any("\udc80" <= character <= "\udcff" for cell in cells for character in cell if character > "\ud7ff"):
                 fault = "the row is not UTF-8 text"
             elif not fault and len(cells) != len(header):
@@ -172,7 +172,7 @@ def _csv_rows(data: Opener) -> Iterator[Row]:
 
 
 def _csv_header(data: Opener) -> list[str]:
-    with _csv_text(data) as text:
+    with data() as raw, _csv_text(raw) as text:
         try:
             return [name.strip() for name in next(_csv_reader(text), [])]
         except csv.Error:
@@ -185,7 +185,7 @@ def _parquet_file(data: Opener, name: str) -> ParquetFile:
 
     try:
         return parquet.ParquetFile(data())
-    except (pyarrow.ArrowException, OSError):
+    except (pyarrow.ArrowException, OSError, ValueError):  # ValueError: a name that is not UTF-8
         raise InputError(f"{name} is not a Parquet file") from None
 
 
@@ -200,7 +200,7 @@ def _parquet_rows(data: Opener, name: str) -> Iterator[Row]:
             for fields in table.to_pylist():
                 number += 1
                 yield _row(number, fields, number)
-    except (pyarrow.ArrowException, OSError):
+    except (pyarrow.ArrowException, OSError, ValueError):  # ValueError: a name that is not UTF-8
         raise InputError(f"{name} is damaged after row {number}") from None
 
 

@@ -209,6 +209,17 @@ def test_brat(tmp_path: Path) -> None:
         load_brat(tmp_path)
 
 
+def test_codes_that_are_none_are_told_with_their_note(tmp_path: Path) -> None:
+    write(tmp_path / "es" / "text_files_en" / "S1.txt", "Pain.")
+    write(tmp_path / "es" / "devX.tsv", "S1\tDIAGNOSTICO\t\tPain\n")
+    with pytest.raises(InputError, match=r"S1: required\.0\.accept\.0: String should have at least 3"):
+        load_corpus(tmp_path / "es")
+    write(tmp_path / "brat" / "n1.txt", "no pain")
+    write(tmp_path / "brat" / "n1.ann", "T1\tDisorder 3 7\tpain\nN1\tReference T1 ICD10CM:\nA1\tNegated T1\n")
+    with pytest.raises(InputError, match=r"n1\.ann: forbidden\.0\.code: String should have at least 3"):
+        load_corpus(tmp_path / "brat")
+
+
 def test_folder_of_jsonl_and_unknown_formats(tmp_path: Path) -> None:
     write(tmp_path / "c" / "b.jsonl", json.dumps(OURS))
     write(tmp_path / "c" / "a.jsonl", json.dumps({**OURS, "id": "a0"}))

@@ -201,6 +201,15 @@ def test_an_output_of_another_input_is_not_touched(tmp_path: Path) -> None:
     assert not batch.errors_path(output).exists()
 
 
+@pytest.mark.parametrize("name", [b"\x80", b"\xff"])
+def test_a_parquet_file_with_a_broken_name_is_told(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / "in.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist([{"id": "a", "text": "x"}]), path)
+    path.write_bytes(path.read_bytes().replace(b"text", name + b"ext"))
+    with pytest.raises(InputError, match="not a Parquet file"):
+        batch.open_source(path)
+
+
 def test_inputs_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "x.docx").write_text("x")
     (tmp_path / "no_text.csv").write_text("id,note\n1,a\n")
