@@ -191,8 +191,10 @@ def test_the_sqlite_file_belongs_to_its_owner_alone(tmp_path: Path, monkeypatch:
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"review.sqlite", "review.sqlite-wal", "review.sqlite-shm"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new").iterdir()} == {0o600}
     with store.read() as session:
-        pragmas = [session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "foreign_keys", "synchronous")]
-    assert pragmas == ["wal", 1, 2]
+        pragmas = [
+            session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "foreign_keys", "synchronous", "temp_store")
+        ]
+    assert pragmas == ["wal", 1, 2, 2]
     store.close()
 
 
