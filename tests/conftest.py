@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -14,3 +15,16 @@ settings.register_profile(
 )
 settings.register_profile("long", settings.get_profile("ci"), max_examples=5_000, derandomize=False, print_blob=True)
 settings.load_profile("ci")
+
+SHARES = pytest.StashKey[list[tuple[str, float, int]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--every-note``: metamorphic relations over every corpus."""
+    parser.addoption("--every-note", action="store_true", help="measure metamorphic relations over every note of every corpus")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Report the shares that metamorphic tests measured."""
+    for name, share, notes in config.stash.get(SHARES, []):
+        terminalreporter.write_line(f"{share:7.3f} of {notes:4}  {name}")
