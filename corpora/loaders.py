@@ -108,7 +108,7 @@ def _load_lines(path: Path, needed: Sequence[str]) -> Corpus:
         where = f"{path}, line {number}"
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError(f"{where}: not JSON") from None
         if not isinstance(row, dict):
             raise InputError(f"{where}: not a JSON object")

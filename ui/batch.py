@@ -359,7 +359,7 @@ def _finished(path: Path, name: str) -> Iterator[Any]:
         for number, line in enumerate(file, start=1):
             try:
                 yield json.loads(line)[name]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 raise InputError(f"{path}, line {number} was not written by theracode; choose another output") from None
 
 

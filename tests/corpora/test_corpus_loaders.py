@@ -61,6 +61,7 @@ def test_own_jsonl(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("{", "line 1: not JSON"),
+        ("[" * 9_999, "line 1: not JSON"),
         ("[]", "line 1: not a JSON object"),
         (json.dumps({**OURS, "setting": None}), "line 1: setting missing"),
         (json.dumps({**OURS, "style": "poem"}), "line 1: style: Input should be"),

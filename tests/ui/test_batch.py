@@ -191,7 +191,7 @@ def test_every_prefix_can_be_resumed(tmp_path: Path, stop: int) -> None:
 def test_an_output_of_another_input_is_not_touched(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", rows(3))
     output = tmp_path / "out.jsonl"
-    for content in ('{"id": "other"}\n', '{"id": "n1"}\n' * 9, "not json\n"):
+    for content in ('{"id": "other"}\n', '{"id": "n1"}\n' * 9, "not json\n", "[" * 9_999 + "\n"):
         output.write_text(content)
         with pytest.raises(InputError, match=r"choose another output"):
             run_batch(source, output, engine=echo)

@@ -560,6 +560,7 @@ def test_notes_come_from_every_kind_of_file() -> None:
     assert [name for name, _ in faults] == ["j2", "row-3", "j1", "c2", "t2", "t1"]
     for name, data, told in (
         ("x.exe", b"", "give a .jsonl"),
+        ("a\n b.csv", b"id\n", "^a b.csv has no column"),
         ("x.csv", b"id\n", "no column named text"),
         ("x.parquet", b"PAR1", "not a Parquet file"),
     ):

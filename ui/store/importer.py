@@ -66,7 +66,7 @@ def docx_text(data: bytes, name: str) -> str:
 
 
 def _rows(file: str, data: bytes) -> Iterator[Row]:
-    path = PurePosixPath(PurePosixPath(file.replace("\\", "/")).name or "file")
+    path = PurePosixPath(" ".join(PurePosixPath(file.replace("\\", "/")).name.split()) or "file")
     suffix = path.suffix.lower()
     if suffix in {".txt", ".docx"}:
         try:
