@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from threading import Lock
 
 from lexicon.codes.edition import Edition
 from lexicon.codes.registry import edition_for, load_edition
@@ -36,7 +37,7 @@ class _Engine:
 
 
 class Coder:
-    """Suggests codes for notes. Make it once with :func:`load`; it is safe to use for many notes.
+    """Suggests codes for notes. Make it once with :func:`load`; it is safe to use for many notes and from many threads.
 
     Examples
     --------
@@ -53,6 +54,7 @@ class Coder:
         self.deriver = Deriver(self.vocabulary)
         self._ranker = ranker
         self._engines: dict[str, _Engine] = {}
+        self._loading = Lock()
 
     @property
     def ranker(self) -> Ranker:
@@ -67,7 +69,11 @@ class Coder:
 
     def _engine(self, name: str, progress: Progress | None = None) -> _Engine:
         engine = self._engines.get(name)
-        if engine is None:
+        if engine is not None:
+            return engine
+        with self._loading:  # of many threads that start at once one loads, the others wait
+            if name in self._engines:
+                return self._engines[name]
             report = progress or (lambda step, done, total: None)
             report("code list and notes", 0, 3)
             edition = load_edition(name)

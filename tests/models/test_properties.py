@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import combinations
 
@@ -155,6 +157,22 @@ def test_too_long_a_text_is_one_clear_line(coder: theracode.Coder) -> None:
     with pytest.raises(InputError, match=r"the note has \d+ characters; theracode reads up to \d+") as caught:
         coder.suggest("secret " * (MAX_CHARACTERS // 7 + 1))
     assert "secret" not in str(caught.value)
+
+
+def test_threads_that_start_at_once_load_an_edition_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    coder, loaded = theracode.Coder(), []
+
+    def slow(name: str) -> object:
+        loaded.append(name)
+        time.sleep(0.05)
+        return load_edition(name)
+
+    monkeypatch.setattr("models.coder.load_edition", slow)
+    with ThreadPoolExecutor(8) as pool:
+        notes = [theracode.Note(text="R knee OA.", date_of_service=date(2026, 3, 14))] * 16
+        codings = list(pool.map(coder.suggest, notes))
+    assert loaded == ["FY2026-April"]
+    assert {tuple(coding.sequence) for coding in codings} == {("M17.11",)}
 
 
 def test_a_pipe_gives_what_single_notes_give(coder: theracode.Coder, dev_notes: list[GoldNote]) -> None:
