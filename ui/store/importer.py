@@ -93,7 +93,7 @@ def read_notes(files: Sequence[File]) -> Iterator[Note | tuple[str, str]]:
     for file, data in files:
         for row in _rows(file, data):
             fault = row.fault or ("the id holds NUL characters" if "\0" in row.id else "")
-            fault = fault or (f"the id {row.id[:40]!r} occurs twice" if row.id in seen else "")
+            fault = fault or ("another row has the same id" if row.id in seen else "")
             if not fault:
                 try:
                     note = make_note(row.fields)
