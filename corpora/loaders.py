@@ -43,10 +43,15 @@ def _read(path: Path) -> str:
         raise InputError(f"{path} is not UTF-8") from None
 
 
+def _short(name: str) -> str:
+    """A name that a file gives, for a message: one line, and not long, for a broken file may hold text in its place."""
+    return " ".join(name.split())[:40]
+
+
 def _invalid(where: str, error: ValidationError) -> InputError:
     """One line that names the field and what is wrong, without any text of the note."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the note"
+    field = _short(".".join(str(part) for part in first["loc"])) or "the note"
     return InputError(f"{where}: {field}: {first['msg']}")
 
 
@@ -65,7 +70,7 @@ def _corpus(name: str, notes: Iterable[GoldNote], *, restricted: bool = False) -
     seen: set[str] = set()
     for note in kept:
         if note.id in seen:
-            raise InputError(f"corpus {name} holds the id {note.id!r} twice")
+            raise InputError(f"corpus {name} holds the id {_short(note.id)!r} twice")
         seen.add(note.id)
     return Corpus(name, kept, restricted)
 
@@ -217,7 +222,7 @@ def load_text_folder(folder: Path | str, codes_file: Path | str | None = None) -
         if number == 1 and not listed and note_id not in texts:
             continue
         if note_id not in texts:
-            raise InputError(f"{codes_path}, line {number}: there is no note {note_id}.txt")
+            raise InputError(f"{codes_path}, line {number}: there is no note {_short(note_id)}.txt")
         codes.setdefault(note_id, []).extend(normal_code(code) for code in listed)
     return _corpus(
         folder.name,

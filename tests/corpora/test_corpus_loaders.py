@@ -62,6 +62,7 @@ def test_own_jsonl(tmp_path: Path) -> None:
     [
         ("{", "line 1: not JSON"),
         ("[" * 9_999, "line 1: not JSON"),
+        (json.dumps({**OURS, "a\nb" + "c" * 99: 1}), f"line 1: a b{'c' * 37}: Extra inputs"),
         ("[]", "line 1: not a JSON object"),
         (json.dumps({**OURS, "setting": None}), "line 1: setting missing"),
         (json.dumps({**OURS, "style": "poem"}), "line 1: style: Input should be"),
