@@ -47,7 +47,7 @@ test: $(ALL)  ## the whole test suite
 coverage: $(ALL)  ## the test suite with branch coverage of lexicon, nlp and models
 	@$(BIN)/python -m pytest --cov
 
-fuzz: $(ALL)  ## thousands of inputs for each fuzz test instead of the hundred of `make test`; takes half an hour
+fuzz: $(ALL)  ## thousands of inputs for each fuzz test instead of the seventy of `make test`; takes half an hour
 	@$(BIN)/python -m pytest -q -k any tests/test_fuzz.py tests/models/test_properties.py tests/nlp/test_robustness.py \
 		--hypothesis-profile=long --hypothesis-show-statistics
 

@@ -84,7 +84,7 @@ def check(coding: theracode.Coding, note: theracode.Note) -> None:
         assert f"Official notes disagree on {conflict.code} with {conflict.other}" in text, (conflict.code, conflict.other)
 
 
-@settings(max_examples=2 * settings.default.max_examples)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(
     text=NOTES,
     day=DAYS,
