@@ -74,7 +74,7 @@ train: $(CORE)  ## refit the ranker from the corpora of this repository
 	@$(BIN)/theracode train
 
 lock: $(ALL)  ## renew requirements.lock from constraints.txt
-	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --extra distributed \
+	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --extra distributed --extra server \
 		--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --allow-unsafe \
 		--constraint constraints.txt --output-file requirements.lock pyproject.toml
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lexicon.codes.cache import load_compiled, store_compiled
+from lexicon.codes.cache import load_compiled, store_compiled, without_collecting
 from lexicon.codes.edition import Edition
 from lexicon.normal import phrase
 from lexicon.tables import TITLE_SOURCES, tables_digest
@@ -99,13 +99,33 @@ class CodeFacets:
     absent: frozenset[str] = frozenset()
 
 
+def _written(row: CodeFacets) -> str:
+    """A row as one line for the compiled file; a word of a title holds no line end and no tab."""
+    sets = (row.qualifiers, row.residual, row.words, row.absent)
+    return "\t".join(["\n".join(row.sites), row.side, row.dominance, *("\n".join(sorted(words)) for words in sets)])
+
+
+class _Rows(dict[str, CodeFacets]):
+    """Rows by leaf, each read from its line when it is first asked for: a note needs few of them."""
+
+    def __init__(self, lines: dict[str, str]) -> None:
+        self.lines = lines
+
+    def __missing__(self, leaf: str) -> CodeFacets:
+        sites, side, dominance, *sets = self.lines[leaf].split("\t")
+        qualifiers, residual, words, absent = (frozenset(cell.split("\n")) if cell else frozenset() for cell in sets)
+        row = CodeFacets(leaf, tuple(sites.split("\n")) if sites else (), side, dominance, qualifiers, residual, words, absent)
+        self[leaf] = row
+        return row
+
+
 class FacetIndex:
     """Facets of all leaves of an edition, and for each stem the leaves below it by site."""
 
-    def __init__(self, edition: Edition, rows: list[CodeFacets], vocabulary: Vocabulary) -> None:
+    def __init__(self, edition: Edition, lines: dict[str, str], vocabulary: Vocabulary) -> None:
         self.edition = edition
         self.vocabulary = vocabulary
-        self._by_code = {row.code: row for row in rows}
+        self._by_code = _Rows(lines)
         self._concepts: dict[str, list[str]] | None = None
         self._below: dict[str, list[CodeFacets]] = {}
         self._sited: dict[str, dict[str, list[CodeFacets]]] = {}
@@ -114,10 +134,10 @@ class FacetIndex:
         return self._by_code[leaf]
 
     def __contains__(self, leaf: str) -> bool:
-        return leaf in self._by_code
+        return leaf in self._by_code.lines
 
     def __len__(self) -> int:
-        return len(self._by_code)
+        return len(self._by_code.lines)
 
     def conditions(self, leaf: str) -> tuple[str, ...]:
         """Concepts of the lexicon that the leaf is a code of: its condition facet; the nearest stem comes first."""
@@ -259,43 +279,14 @@ def _has_sided_twin(flat: str, titles: set[str]) -> bool:
 
 
 @lru_cache(maxsize=4)
+@without_collecting()
 def load_facets(edition: Edition) -> FacetIndex:
     """The facets of an edition, compiled once and cached in a file."""
     vocabulary = load_vocabulary()
     key = hashlib.sha256(f"{tables_digest(*TITLE_SOURCES)}{edition.name}{edition.key}".encode()).hexdigest()
     name = f"facets-{edition.name}"
-    stored = load_compiled(name, key)
-    if stored is None:
-        rows = _compile(edition, vocabulary)
-        store_compiled(
-            name,
-            key,
-            [
-                [
-                    r.code,
-                    list(r.sites),
-                    r.side,
-                    r.dominance,
-                    sorted(r.qualifiers),
-                    sorted(r.residual),
-                    sorted(r.words),
-                    sorted(r.absent),
-                ]
-                for r in rows
-            ],
-        )
-    else:
-        rows = [
-            CodeFacets(
-                code,
-                tuple(sites),
-                side,
-                dominance,
-                frozenset(qualifiers),
-                frozenset(residual),
-                frozenset(words),
-                frozenset(absent),
-            )
-            for code, sites, side, dominance, qualifiers, residual, words, absent in stored
-        ]
-    return FacetIndex(edition, rows, vocabulary)
+    lines: dict[str, str] | None = load_compiled(name, key)
+    if lines is None:
+        lines = {row.code: _written(row) for row in _compile(edition, vocabulary)}
+        store_compiled(name, key, lines)
+    return FacetIndex(edition, lines, vocabulary)

@@ -1,18 +1,17 @@
 """Every table of words, compiled into one trie that reads notes and code titles alike.
 
-A trie node maps the normal form of the next token to the next node; the key ``""`` holds what the path means: a list
-of ``(layer, value)``. Layers are read independently of each other, the longest match of each layer wins.
+A trie node maps the normal form of the next token to the next node; the key ``""`` holds what the path means: the
+values of each layer. Layers are read independently of each other, the longest match of each layer wins.
 """
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from lexicon.codes.cache import load_compiled, store_compiled
+from lexicon.codes.cache import load_compiled, store_compiled, without_collecting
 from lexicon.errors import LexiconError
 from lexicon.normal import phrase
 from lexicon.tables import read_table, split_cell, tables_below, tables_digest
@@ -130,9 +129,11 @@ class Vocabulary:
         self.sites: dict[str, Site] = {}
         self.concepts: dict[str, Concept] = {}
         self.areas: dict[str, str] = {}
+        self.names: dict[str, tuple[str, ...]] = {}  # of sites and concepts: normal forms of the first term
         self.causes: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.headings: dict[tuple[str, ...], str] = {}
         self.section_defaults: dict[str, tuple[str, float]] = {}
+        self.section_visits: dict[str, str] = {}
         self.words: set[str] = set()
         self._phrase = Phrases()
         self._read_sites()
@@ -152,15 +153,16 @@ class Vocabulary:
         node = self.trie
         for word in path:
             node = node.setdefault(word, {})
-        entries = node.setdefault("", [])
-        if (layer, value) not in entries:
-            entries.append((layer, value))
+        values = node.setdefault("", {}).setdefault(layer, [])
+        if value not in values:
+            values.append(value)
         if layer in {CONCEPT, SITE, CAUSE}:
             self.words.update(filter(str.isalpha, path))
 
     def _read_sites(self) -> None:
         for row in read_table("sites.tsv"):
             self.sites[row["site"]] = Site(row["site"], row["parent"], row["kind"], row["sides"] == "y")
+            self.names[row["site"]] = self._phrase(split_cell(row["terms"])[0])
             for term in split_cell(row["terms"]):
                 self._add(term, SITE, row["site"])
             self.site_words[row["site"]] = tuple(
@@ -191,8 +193,17 @@ class Vocabulary:
                     raise LexiconError(f"{table}: {concept.id!r} names the unknown site {concept.site!r}")
                 self.concepts[concept.id] = concept
                 self.areas[concept.id] = table.split("/")[1].removesuffix(".tsv")
+                self.names[concept.id] = self._phrase(split_cell(row["terms"])[0])
                 for term in split_cell(row["terms"]):
                     self._add(term, CONCEPT, concept.id)
+
+        self.lifelong = frozenset(name for row in read_table("lifelong.tsv") for name in split_cell(row["concept"]))
+        for row in read_table("pairs.tsv"):
+            for term in split_cell(row["terms"]):
+                for name in split_cell(row["concepts"]):
+                    if name not in self.concepts:
+                        raise LexiconError(f"pairs.tsv: unknown concept {name!r}")
+                    self._add(term, CONCEPT, name)
 
     def _read_simple_layers(self) -> None:
         for row in read_table("cues.tsv"):
@@ -240,6 +251,8 @@ class Vocabulary:
                 self.headings[self._phrase(heading)] = row["section"]
         for row in read_table("sections_defaults.tsv"):
             self.section_defaults[row["section"]] = (row["assertion"], float(row["weight"]))
+            if row["visit"]:
+                self.section_visits[row["section"]] = row["visit"]
 
     # ---------------------------------------------------------------- asking
 
@@ -264,6 +277,30 @@ class Vocabulary:
         """Whether one of the sites is part of the other (or they are the same)."""
         return other in self._lineages[site] or site in self._lineages[other]
 
+    def composed(self, concept: str, words: Iterable[str], site: str, site_words: Iterable[str]) -> str:
+        """The concept that a site and a concept name together: "fracture" at "calcaneus" is the calcaneus fracture.
+
+        Parameters
+        ----------
+        concept, site : str
+        words, site_words : iterable of str
+            Normal forms by which the note names them.
+
+        Returns
+        -------
+        str
+            The concept itself where the tables list no term that joins the two, or several.
+        """
+        if self.sites[site].kind == "region":  # a code of the whole region is the last resort, not the meaning
+            return concept
+        own = self.concepts[concept]
+        for head in dict.fromkeys((tuple(words), self.names[concept])):
+            for place in dict.fromkeys((tuple(site_words), self.names[site])):
+                found = {value for layer, value in self.meanings((*place, *head)) if layer == CONCEPT}
+                if len(found) == 1 and _narrower(self.concepts[next(iter(found))], own):
+                    return str(next(iter(found)))
+        return concept
+
     def meanings(self, words: Iterable[str]) -> list[tuple[str, Any]]:
         """What exactly these normal forms mean, as (layer, value); empty if they are no term."""
         node = self.trie
@@ -272,7 +309,12 @@ class Vocabulary:
             if child is None:
                 return []
             node = child
-        return list(node.get("", ()))
+        return [(layer, value) for layer, values in node.get("", {}).items() for value in values]
+
+
+def _narrower(concept: Concept, wider: Concept) -> bool:
+    """Whether the first code of a concept lies below a code of the wider one."""
+    return concept.kind == wider.kind and bool(concept.codes) and concept.codes[0].startswith(wider.codes or ("\0",))
 
 
 def scan(trie: Trie, words: list[str], layers: frozenset[str] | None = None) -> list[tuple[int, int, str, Any]]:
@@ -303,13 +345,8 @@ def scan(trie: Trie, words: list[str], layers: frozenset[str] | None = None) -> 
         while True:
             entries = node.get("")
             if entries:
-                ends: dict[str, tuple[int, list[Any]]] = {}
-                for layer, value in entries:
-                    if layer in ends:
-                        ends[layer][1].append(value)
-                    else:
-                        ends[layer] = (position, [value])
-                best.update(ends)
+                for layer, values in entries.items():
+                    best[layer] = position, values
             if position >= count:
                 break
             node = node.get(words[position])
@@ -324,6 +361,7 @@ def scan(trie: Trie, words: list[str], layers: frozenset[str] | None = None) -> 
 
 
 @lru_cache(maxsize=1)
+@without_collecting()
 def load_vocabulary() -> Vocabulary:
     """The vocabulary of this installation, compiled once per process.
 
@@ -332,10 +370,4 @@ def load_vocabulary() -> Vocabulary:
     LexiconError
         If a table is malformed.
     """
-    collecting = gc.isenabled()
-    gc.disable()  # building makes no garbage but so many objects that looking for it would double the time
-    try:
-        return Vocabulary()
-    finally:
-        if collecting:
-            gc.enable()
+    return Vocabulary()

@@ -17,8 +17,9 @@ from lexicon.vocabulary import Vocabulary
 from models.coding import Coding, Note, Suggestion
 from models.rules.excludes import conflicts, contradiction, keeper
 from models.rules.external import NEVER, external_causes, has_external_cause
+from models.rules.partners import partner_notes
 from models.rules.plausibility import implausible
-from models.rules.sequencing import group_of
+from models.rules.sequencing import AFTERCARE, group_of, is_sequela
 from nlp.finding import Reading
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ _LOOKED_AT = 200
 _LIKELY = 0.5
 _RANK = {"error": 0, "warning": 1, "info": 2}
 _SHAPE = re.compile(r"[A-Z][0-9][0-9A-Z](?:\.[0-9A-Z]{1,4})?")
-_AFTERCARE = ("Z42", "Z44", "Z46", "Z47", "Z48", "Z51")
 
 
 class AuditFinding(BaseModel):
@@ -172,6 +172,7 @@ class _Checker:
         self.facets = load_facets(edition)
         self.suggestions = {s.code: s for s in coding.suggestions}
         self.recommended = coding.recommended
+        self.billed = billed
         injuries = [c for c in billed if has_external_cause(c)]
         self.injuries = [self._of_this_phase(c) if edition.is_billable(c) else c for c in injuries]
         self.causes = external_causes(reading, self.injuries, coding.encounter, edition, vocabulary)
@@ -243,6 +244,9 @@ class _Checker:
         repaired = self._repaired(code)
         if repaired:
             text = "the 7th character is missing or does not stand in the seventh place of a code that takes it"
+            where, letters = self.edition.seventh_table(self._stem(repaired[0]))
+            if len(code) == 8 and code[-1] not in letters:
+                text = f"{code[-1]} is not a 7th character of the code; the nearest table, at {where}, has {', '.join(letters)}"
             return _finding(code, "seventh_character", "error", text, "I.A.4; I.A.5; I.C.19.a", repaired)
         below = self._below(code)
         elsewhere = self._other_edition(code)
@@ -326,6 +330,12 @@ class _Checker:
             text = f"7th character {code[-1]} does not fit what the note says of the phase of care or the healing: {other[-1]}"
             return _finding(code, "seventh_character", "error", text, "I.C.19.a", [other])
         own, noted = self.facets[stem], self.facets[better]
+        if noted.side == "bilateral" and own.side in {"right", "left"} and own.sites == noted.sites:
+            halves = {self.facets[self._stem(c)].side for c in self.billed if c[:3] == code[:3] and self.edition.is_billable(c)}
+            text = (
+                "right and left are billed apart, and one code says both" if {"right", "left"} <= halves else "the note says both"
+            )
+            return _finding(code, "wrong_side", "error", text, "I.B.13", [other])
         if own.sites == noted.sites and {own.side, noted.side} == {"right", "left"}:
             text = f"the code says {own.side}, the note {noted.side}"
             return _finding(code, "wrong_side", "error", text, "I.B.13", [other])
@@ -389,7 +399,7 @@ class _Checker:
             broken.append((codes[0], "error", "an external cause code is never first", "I.C.20.a.6"))
         if codes and self.edition.is_manifestation(codes[0]):
             broken.append((codes[0], "error", "a manifestation code is never first", "I.A.13"))
-        status_first = bool(codes) and codes[0][0] == "Z" and not codes[0].startswith(_AFTERCARE)
+        status_first = bool(codes) and codes[0][0] == "Z" and not codes[0].startswith(AFTERCARE)
         if status_first and any(c[0] not in "ZVWXY" for c in codes):
             broken.append((codes[0], "warning", "a status or history code follows the reason for the visit", "I.C.21.c.3"))
         before: list[tuple[str, str]] = []
@@ -400,13 +410,16 @@ class _Checker:
                     before.append((later, code))
                     text = f"{later} stands before it: code first note at {note.stands_at}"
                     broken.append((code, "error", text, f"I.A.13; code first at {note.stands_at}"))
-                elif _is_sequela(code) and _is_residual(later):
+                elif is_sequela(code) and _is_residual(later):
                     before.append((later, code))
                     text = f"the residual condition {later} stands before the sequela code"
                     broken.append((code, "error", text, "I.B.10; I.C.19.a"))
                 elif code[0] in "VWXY" and later[0] not in "VWXY" and index:
                     broken.append((code, "warning", f"external causes stand after all other codes, so after {later}", "I.C.20"))
         right = self._right(codes, before)
+        if right and self.edition.is_manifestation(right[0]):  # nothing billed can stand before it
+            notes = self.edition.notes(right[0], kinds=("code_first",))
+            right = [*(s.code for s in self.recommended if any(n.names(s.code) for n in notes)), *right]
         return [_finding(code, "order", severity, text, source, right) for code, severity, text, source in dict.fromkeys(broken)]
 
     def _right(self, codes: list[str], before: list[tuple[str, str]]) -> list[str]:
@@ -432,12 +445,16 @@ class _Checker:
             first = self.coding.sequence[0] == code
             severity: Severity = "warning" if first or suggestion.probability >= 0.8 else "info"
             text = f"documented and not billed: {suggestion.title} (probability {suggestion.probability:.2f})"
-            result.append(_finding(code, "missing", severity, text, "IV.G; IV.J", [code]))
+            citation = "IV.G; IV.J"
+            asked = next(
+                ((b, n) for b in billed if b in self.edition for n in partner_notes(self.edition, b) if n.names(code)), None
+            )
+            if asked is not None:
+                beside, note = asked
+                severity, text = "warning", f"documented, and {beside} asks for it: {suggestion.title}"
+                citation = f"I.A.13; I.A.17; I.B.7; {note.label.lower()} at {note.stands_at}"
+            result.append(_finding(code, "missing", severity, text, citation, [code]))
         return result
-
-
-def _is_sequela(code: str) -> bool:
-    return code[0] in "ST" and len(code) == 8 and code[-1] == "S"
 
 
 def _is_residual(code: str) -> bool:

@@ -96,6 +96,7 @@ class CandidateFinder:
                 for row in self.facets.below(stem)[:WIDE_STEM]:
                     rows.setdefault(row.code, (rank, stem, row))
         term_words = frozenset(word for mention in problem.mentions[:4] for word in phrase(mention.text))
+        places: dict[tuple[str, ...], float] = {}
         return [
             fit(
                 row,
@@ -110,6 +111,7 @@ class CandidateFinder:
                 stem_qualifiers=self._qualifiers_of_stem(stem),
                 own_stem=stem,
                 vocabulary=self.vocabulary,
+                places=places,
                 term_words=term_words,
                 handedness=handedness,
                 default_stem=default,

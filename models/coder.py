@@ -18,7 +18,7 @@ from models.combine import Combiner
 from models.derive import Deriver
 from models.options import Option, Proposer
 from models.problems import Problem, problems_of
-from models.ranker import Ranker, load_ranker
+from models.ranker import Part, Ranker, load_ranker
 from models.retrieval import load_titles
 from models.rules import decide
 from models.rules.encounter import encounter_of
@@ -26,8 +26,17 @@ from nlp.finding import Reading
 from nlp.pipeline import Reader
 
 Progress = Callable[[str, int, int], None]
+Lap = Callable[[str], None]
 MAX_CHARACTERS = 1_100_000
 TOP = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What carried a probability: the features with what they add to the log-odds, heaviest first."""
+
+    probability: float
+    parts: tuple[Part, ...]
 
 
 @dataclass(slots=True)
@@ -55,6 +64,8 @@ class Coder:
         self._ranker = ranker
         self._engines: dict[str, _Engine] = {}
         self._loading = Lock()
+        self.lap: Lap = lambda stage: None
+        """Called with the name of each stage of a note when it ends: how corpora/speed.py measures them."""
 
     @property
     def ranker(self) -> Ranker:
@@ -104,6 +115,7 @@ class Coder:
         date_of_service: date | None = None,
         encounter: str = "auto",
         top: int = TOP,
+        unrelated: Iterable[tuple[str, str]] = (),
     ) -> Coding:
         """Code one note.
 
@@ -117,6 +129,9 @@ class Coder:
             ``auto``, ``initial``, ``subsequent`` or ``sequela`` when ``note`` is a text.
         top : int
             How many suggestions at most.
+        unrelated : iterable of (str, str)
+            Pairs of codes that a reviewer declares to be unrelated conditions: an Excludes1 note does not part them, and
+            a notice says so (I.A.12.a).
 
         Returns
         -------
@@ -137,6 +152,7 @@ class Coder:
         notices = [warning] if warning else []
         reading, problems, options, phase, phase_reason = self._propose(note, engine)
         self.ranker.score(options)
+        self.lap("ranking")
         verdict = decide.decide(
             options,
             problems=problems,
@@ -148,7 +164,10 @@ class Coder:
             encounter=phase,
             phase_reason=phase_reason,
             handedness=note.dominance or reading.dominance,
+            unrelated=frozenset(frozenset(pair) for pair in unrelated),
         )
+        self.lap("rules")
+        established = any(role_of(i.option.code) in _ESTABLISHED for i in verdict.items if i.status == "recommended")
         suggestions = [
             Suggestion(
                 rank=rank,
@@ -156,7 +175,7 @@ class Coder:
                 title=item.option.title,
                 probability=round(item.option.probability, 4),
                 status=item.status,
-                role=role_of(item.option),
+                role=role_of(item.option.code, established=established and item.status == "recommended"),
                 evidence=[Evidence(start=s, end=e, text=note.text[s:e]) for s, e in item.option.evidence],
                 reasons=item.option.reasons,
                 rule=item.rule,
@@ -178,12 +197,17 @@ class Coder:
     def _propose(self, note: Note, engine: _Engine) -> tuple[Reading, list[Problem], list[Option], str, str]:
         """Everything before ranking: reading, problems, options with features, phase of care and its reason."""
         reading = self.reader.read(note.text)
-        phase, phase_reason = encounter_of(reading, note.encounter)
-        problems = self.combiner.combine(problems_of(reading, self.vocabulary))
-        problems = self.deriver.derive(problems, phase, reading, (note.date_of_service or date.today()).year)
+        self.lap("reading")
+        phase, phase_reason = encounter_of(reading, note.encounter, self.vocabulary.section_visits)
+        acute = phase == "initial" and (note.encounter == "initial" or "initial" in reading.phases)
+        year = (note.date_of_service or date.today()).year
+        problems = self.combiner.combine(problems_of(reading, self.vocabulary), acute=acute)
+        problems = self.deriver.derive(problems, acute=acute, reading=reading, year=year)
+        self.lap("problems")
         handedness = note.dominance or reading.dominance
         options = engine.proposer.options(problems, reading, phase, handedness)
         decide.mark_explained(options, self.vocabulary)
+        self.lap("candidates")
         return reading, problems, options, phase, phase_reason
 
     def options_for(self, note: Note) -> list[Option]:
@@ -191,15 +215,31 @@ class Coder:
         info, _ = edition_for(note.date_of_service or date.today())
         return self._propose(note, self._engine(info.name))[2]
 
+    def explain(self, note: Note) -> dict[str, Explanation]:
+        """Which features carried the probability of each option of a note, by code.
+
+        It stands beside the coding, whose form is a contract. A code that a rule added after ranking has no explanation.
+        """
+        info, _ = edition_for(note.date_of_service or date.today())
+        options = self._propose(note, self._engine(info.name))[2]
+        self.ranker.score(options)
+        return {o.code: Explanation(round(o.probability, 4), self.ranker.explain(o)) for o in options}
+
     def pipe(self, notes: Iterable[Note], *, workers: int = 1) -> Iterator[Coding]:
         """Code many notes, in order."""
         for note in notes:
             yield self.suggest(note)
 
 
-def role_of(option: Option) -> Role:
-    """The role that the code plays on a claim."""
-    code = option.code
+_ESTABLISHED = frozenset({"diagnosis", "injury", "aftercare"})
+
+
+def role_of(code: str, *, established: bool = False) -> Role:
+    """The role that the code plays on a claim.
+
+    A symptom that is reported beside an ``established`` diagnosis is what therapy treats: the treatment diagnosis, after
+    the medical one (Medicare Benefit Policy Manual ch. 15, 220.3). Integral symptoms never get that far (I.B.5, I.B.6).
+    """
     if code[0] in "VWXY":
         return "external"
     if code[0] in "ST" and code < "T36":
@@ -209,7 +249,7 @@ def role_of(option: Option) -> Role:
     if code[0] == "Z":
         return "status"
     if code[0] == "R" or code.startswith(("M25.5", "M25.6", "M79.6", "M54.2", "M54.5", "M54.6", "M62.81", "M25.4")):
-        return "symptom"
+        return "treatment" if established else "symptom"
     return "diagnosis"
 
 

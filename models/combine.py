@@ -52,24 +52,27 @@ class Combiner:
         for combination in load_combinations(vocabulary):
             self._by_pair.setdefault(combination.when, []).append(combination)
 
-    def combine(self, problems: list[Problem]) -> list[Problem]:
+    def combine(self, problems: list[Problem], *, acute: bool = False) -> list[Problem]:
         """Problems with combined ones added; parts that a combination replaces are marked ``replaced_by`` and kept last.
 
-        Only present problems combine. A part at another body region does not (a cervical disc and lumbar radiculopathy).
+        Only current problems combine; in an ``acute`` stroke nothing is a sequela of it yet (I.C.9.d). A part at another
+        body region does not combine (a cervical disc and lumbar radiculopathy).
         """
         for _ in range(ROUNDS):  # a combined problem may be part of a further combination (I11 + CKD -> I13)
             count = len(problems)
-            problems = self._once(problems)
+            problems = self._once(problems, acute)
             if len(problems) == count:
                 break
         return problems
 
-    def _once(self, problems: list[Problem]) -> list[Problem]:
-        present = [p for p in problems if p.assertion == "present" and not p.replaced_by]
+    def _once(self, problems: list[Problem], acute: bool) -> list[Problem]:
+        present = [p for p in problems if self._is_current(p) and not p.replaced_by]
         added: list[Problem] = []
         replaced: set[int] = set()
         for first in present:
             for combination in self._by_pair.get(first.concept, ()):
+                if acute and self.vocabulary.concepts[combination.gives].codes[0].startswith("I69"):
+                    continue
                 if combination.when_site and not self._at(first, combination.when_site):
                     continue
                 for second in present:
@@ -97,6 +100,7 @@ class Combiner:
                             kind=concept.kind,
                             sites=tuple(s for s in sites if s),
                             side=side,
+                            assertion="present" if "present" in {first.assertion, second.assertion} else "historical",
                             acuity=first.acuity or second.acuity,
                             cause=first.cause or second.cause,
                             qualifiers=first.qualifiers | second.qualifiers,
@@ -112,11 +116,17 @@ class Combiner:
         dropped = [replace(p, replaced_by="combination") for p in problems if id(p) in replaced]
         return [*kept, *added, *dropped]
 
+    def _is_current(self, problem: Problem) -> bool:
+        """Present, or told as history but lifelong: a history of diabetes is diabetes."""
+        return problem.assertion == "present" or (
+            problem.assertion == "historical" and problem.concept in self.vocabulary.lifelong
+        )
+
     def _at(self, problem: Problem, site: str) -> bool:
         return site in self.vocabulary.sites and any(self.vocabulary.related(own, site) for own in problem.sites)
 
     def _same_region(self, first: Problem, second: Problem) -> bool:
-        if not first.sites or not second.sites:
+        if not first.sites or not second.sites or first.cause == second.concept or second.cause == first.concept:
             return True
         return any(
             self.vocabulary.related(a, b) or self._region(a) == self._region(b) != ""

@@ -54,23 +54,30 @@ class Deriver:
             self._sequelae.setdefault(row["concept"], []).append(row["suffix"])
 
     def derive(
-        self, problems: list[Problem], encounter: str, reading: Reading | None = None, year: int | None = None
+        self, problems: list[Problem], *, acute: bool = False, reading: Reading | None = None, year: int | None = None
     ) -> list[Problem]:
         """Apply all derivations, in a fixed order.
 
         Parameters
         ----------
         problems : list of Problem
-        encounter : str
+        acute : bool
+            Whether the note is of the acute event itself: a stroke is then I63 and not its sequelae (I.C.9.d).
         reading : Reading, optional
             For accidents without a named injury.
         year : int, optional
             Of service: an operation of an earlier year is history.
         """
-        problems = self._stroke(problems, encounter)
+        problems = self._stroke(problems, acute)
         problems = self._operated(problems)
         problems = self._aftercare(problems, year)
-        return self._unnamed_injury(problems, reading) if reading is not None else problems
+        problems = self._diabetes_type(self._ulcers(problems))
+        if reading is None:
+            return problems
+        problems = _consciousness(problems, reading, self.vocabulary)
+        problems = self._pregnancy(problems, reading)
+        problems = late_effects(problems, reading)
+        return self._unnamed_injury(problems, reading)
 
     # ---------------------------------------------------------------- an accident without a named injury
 
@@ -92,12 +99,14 @@ class Deriver:
 
     # ---------------------------------------------------------------- stroke (I.C.9.d)
 
-    def _stroke(self, problems: list[Problem], encounter: str) -> list[Problem]:
+    def _stroke(self, problems: list[Problem], acute: bool) -> list[Problem]:
         problems = self._traumatic_bleeding(problems)
         strokes = [
             p for p in problems if p.concept in STROKE_SUBCATEGORY and p.assertion in {"present", "historical"} and not p.stems
         ]
-        if not strokes or encounter == "initial":
+        if acute:
+            return [self._event(p) if p in strokes else p for p in problems]
+        if not strokes:
             return problems
         strokes.sort(
             key=lambda p: (p.concept in {"stroke_unspecified", "history_of_stroke", "stroke_sequela_unspecified"}, -p.weight)
@@ -140,6 +149,11 @@ class Deriver:
             else:
                 result.append(replace(stroke, stems=(f"{subcategory}98", f"{subcategory}0"), derived="stroke in rehabilitation"))
         return result
+
+    def _event(self, stroke: Problem) -> Problem:
+        """A stroke that is happening: the codes of the event without those of its sequelae."""
+        stems = tuple(code for code in self.vocabulary.concepts[stroke.concept].codes if not code.startswith(("I69", "Z86")))
+        return replace(stroke, stems=stems)
 
     @staticmethod
     def _after_stroke(problem: Problem) -> bool:
@@ -274,7 +288,138 @@ class Deriver:
             and not self._is_old(procedure, year)
         )
 
+    # ---------------------------------------------------------------- diabetes, pregnancy
+
+    def _ulcers(self, problems: list[Problem]) -> list[Problem]:
+        """A diabetic ulcer is two codes: the diabetes (E11.621) and, where the note says where it is, the ulcer (L97)."""
+        result = []
+        told = any(
+            p.assertion == "present" and _codes_of(self.vocabulary, p)[:1] and _codes_of(self.vocabulary, p)[0].startswith("L97")
+            for p in problems
+        )
+        for problem in problems:
+            codes = _codes_of(self.vocabulary, problem)
+            disease = tuple(code for code in codes if code.startswith(_DIABETES))
+            ulcer = tuple(code for code in codes if code.startswith("L97"))
+            if problem.assertion != "present" or problem.replaced_by or not disease or not ulcer:
+                result.append(problem)
+                continue
+            result.append(replace(problem, stems=disease))
+            if problem.sites and not told:
+                result.append(replace(problem, stems=ulcer, derived="diabetic ulcer"))
+        return result
+
+    def _diabetes_type(self, problems: list[Problem]) -> list[Problem]:
+        """Complications of a diabetes that is stated as type 1 are sought in E10 (E11 is for unstated types, I.C.4.a.2)."""
+        if not any(p.concept == "diabetes_type1" and p.assertion == "present" for p in problems):
+            return problems
+        result = []
+        for problem in problems:
+            codes = _codes_of(self.vocabulary, problem)
+            if problem.concept == "diabetes_type1" or not any(code.startswith("E11") for code in codes):
+                result.append(problem)
+                continue
+            stems = tuple(dict.fromkeys(f"E10{code[3:]}" if code.startswith("E11") else code for code in codes))
+            result.append(replace(problem, stems=tuple(s for s in stems if not s.startswith("E13"))))
+        return result
+
+    def _pregnancy(self, problems: list[Problem], reading: Reading) -> list[Problem]:
+        """A condition of pregnancy is sought in chapter 15, which comes before other chapters (I.C.15.a.1)."""
+        weeks = reading.measure("gestation")
+        others = frozenset[str]() if weeks is None else _TRIMESTERS  # "first pregnancy" tells no trimester
+        trimester = frozenset[str]() if weeks is None else frozenset({_trimester(weeks.value), "trimester"})
+        result = []
+        for problem in problems:
+            codes = self.vocabulary.concepts[problem.concept].codes
+            own = tuple(code for code in codes if code.startswith("O"))
+            if problem.assertion == "present" and own and codes[0].startswith("O") and not problem.stems:
+                problem = replace(problem, stems=own, context=problem.context - others | trimester)
+            result.append(problem)
+        return result
+
     def _related(self, first: Problem, second: Problem) -> bool:
         return (
             not first.sites or not second.sites or any(self.vocabulary.related(a, b) for a in first.sites for b in second.sites)
         )
+
+
+_TRIMESTERS = frozenset({"first", "second", "third"})
+
+
+_DIABETES = ("E08", "E09", "E10", "E11", "E13")
+
+
+def _codes_of(vocabulary: Vocabulary, problem: Problem) -> tuple[str, ...]:
+    return problem.stems or vocabulary.concepts[problem.concept].codes
+
+
+def _trimester(weeks: float) -> str:
+    """Chapter 15 counts: first to 13 weeks 6 days, second to 27 weeks 6 days, third from 28 weeks 0 days."""
+    return "first" if weeks < 14 else "second" if weeks < 28 else "third"
+
+
+# ---------------------------------------------------------------- loss of consciousness (S06)
+
+# Upper bounds of minutes and the 6th character that S06 gives them; concussion (S06.0) knows only 0, 1, 9 and A.
+_UNCONSCIOUS = ((0.0, "0"), (30.0, "1"), (59.0, "2"), (359.0, "3"), (1440.0, "4"))
+_CONCUSSION = "S06.0"
+
+
+def _consciousness(problems: list[Problem], reading: Reading, vocabulary: Vocabulary) -> list[Problem]:
+    """A head injury with the 6th character of S06 for how long consciousness was lost, where the note says so."""
+    measure = reading.measure("unconscious")
+    result = []
+    for problem in problems:
+        stems = _codes_of(vocabulary, problem)
+        heads = dict.fromkeys(_head_of(code) for code in stems if code.startswith("S06") and code[:5] != "S06.3")
+        said = problem.qualifiers & {"with_loc", "without_loc"}
+        if not heads or problem.kind != "injury" or not (measure or len(said) == 1):
+            result.append(problem)
+            continue
+        if measure is not None:
+            letter = next((letter for most, letter in _UNCONSCIOUS if measure.value <= most), "5")
+        else:
+            letter = "9" if "with_loc" in said else "0"
+        wanted = tuple(f"{head}{'9' if head.startswith(_CONCUSSION) and letter > '1' else letter}" for head in heads)
+        result.append(replace(problem, stems=wanted))
+    return result
+
+
+def _head_of(code: str) -> str:
+    return code[:6] if len(code) >= 6 else f"{code:X<6}"
+
+
+# ---------------------------------------------------------------- late effects (I.B.10, I.C.19.a)
+
+LATE_EFFECT = "late_effect"
+_REACH = 40  # characters between the words that say "late effect of" and the injury
+
+
+def late_effects(problems: list[Problem], reading: Reading) -> list[Problem]:
+    """Mark injuries that the note names as the cause of a late effect: they take the 7th character S.
+
+    The words stand before the injury ("contracture after an old fracture") or right behind it ("fracture, sequela"). A
+    residual condition must be there, since it stands first; an injury that is healed otherwise stays uncoded.
+    """
+    cues = reading.phases.get("sequela", [])
+    residual = any(p.assertion == "present" and p.kind in {"diagnosis", "symptom"} and not p.replaced_by for p in problems)
+    if not cues or not residual:
+        return problems
+    result = []
+    for problem in problems:
+        near = [
+            m
+            for m in [*problem.mentions, *problem.against]
+            if m.assertion in {"present", "historical"}
+            and any(
+                0 <= m.start - c.end <= _REACH or 0 <= c.start - m.end <= 3 or (c.start < m.end and m.start < c.end) for c in cues
+            )
+        ]
+        if problem.kind != "injury" or not near:
+            result.append(problem)
+            continue
+        mentions = [*near, *(m for m in problem.mentions if m not in near)]
+        result.append(
+            replace(problem, assertion="present", mentions=mentions, qualifiers=problem.qualifiers | {LATE_EFFECT}, derived="")
+        )
+    return result

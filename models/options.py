@@ -8,6 +8,7 @@ from math import log1p
 from lexicon.codes.edition import Edition
 from lexicon.vocabulary import Vocabulary
 from models.candidates import CandidateFinder
+from models.derive import LATE_EFFECT
 from models.problems import DECISIVE, Problem
 from models.retrieval import TitleIndex
 from models.specificity import Fit, seventh_character
@@ -99,20 +100,22 @@ class Proposer:
         self._from_written(found, reading, context)
         return [found[code] for code in sorted(found)]
 
-    @staticmethod
-    def _is_coded(problem: Problem) -> bool:
+    def _is_coded(self, problem: Problem) -> bool:
         if problem.kind not in CODED_KINDS:
             return False
         if problem.assertion == "present":
             return True
         return problem.assertion == "historical" and (
-            problem.kind in STATUS_KINDS or all(m.section in _SECTIONS["in_past"] for m in problem.mentions)
+            problem.kind in STATUS_KINDS
+            or problem.concept in self.vocabulary.lifelong
+            or (problem.kind != "injury" and all(m.section in _SECTIONS["in_past"] for m in problem.mentions))
         )
 
     def _option(
         self, leaf: str, problem: Problem | None, place: int, fit: Fit, margin: float, encounter: str, phases: frozenset[str]
     ) -> Option | None:
-        code, seventh = seventh_character(self.edition, leaf, encounter, phases)
+        late = problem is not None and LATE_EFFECT in problem.qualifiers
+        code, seventh = seventh_character(self.edition, leaf, "sequela" if late else encounter, phases)
         option = Option(code, leaf, self.edition.title(code), problem, place, "facets", self.finder.facets[leaf].side)
         if problem is not None:
             best = problem.mentions[:3]
@@ -135,6 +138,8 @@ class Proposer:
             ]
             for leaf, score in self.titles.search(phrase.words, top=16):  # both sides of a title are as near
                 side = self.finder.facets[leaf].side
+                if leaf.startswith("I69") and encounter == "initial":  # nothing is a sequela of an acute stroke yet (I.C.9.d)
+                    continue
                 if side in {"right", "left", "bilateral"} and side != phrase.side:
                     continue
                 if phrase.side and side == "unspecified":

@@ -43,9 +43,19 @@ class Head:
         return parts
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one feature adds to the log-odds of an option; ``above``: its value exceeds that of the average training row."""
+
+    feature: str
+    amount: float
+    above: bool
+
+
 def matrix(options: list[Option]) -> NDArray[np.float64]:
     """Features of options in the order of ``FEATURE_NAMES``, shape (n_options, n_features)."""
-    return np.array([[option.features.get(name, 0.0) for name in FEATURE_NAMES] for option in options], dtype=np.float64)
+    absent = (0.0,) * len(FEATURE_NAMES)
+    return np.array([list(map(option.features.get, FEATURE_NAMES, absent)) for option in options], dtype=np.float64)
 
 
 class Ranker:
@@ -67,11 +77,14 @@ class Ranker:
             option.probability = float(report)
             option.lead = float(lead)
 
-    def explain(self, option: Option, *, top: int = 3) -> list[str]:
-        """The features that carried an option most, as short phrases; empty where nothing stands out."""
-        parts = self.report.contributions(matrix([option])[0])
-        order = np.argsort(-np.abs(parts))[:top]
-        return [f"{FEATURE_NAMES[i].replace('_', ' ')} {parts[i]:+.1f}" for i in order if abs(parts[i]) >= 0.2]
+    def explain(self, option: Option) -> tuple[Part, ...]:
+        """What carried an option, heaviest first; what adds less than 0.2 to the log-odds is left out."""
+        row = matrix([option])[0]
+        amounts = self.report.contributions(row)
+        order = np.argsort(-np.abs(amounts), kind="stable")
+        return tuple(
+            Part(FEATURE_NAMES[i], float(amounts[i]), bool(row[i] > self.report.mean[i])) for i in order if abs(amounts[i]) >= 0.2
+        )
 
 
 def save_ranker(ranker: Ranker, path: Path = WEIGHTS_FILE) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lexicon.codes.cache import load_compiled, store_compiled
+from lexicon.codes.cache import load_compiled, store_compiled, without_collecting
 from lexicon.codes.edition import Edition
 from lexicon.codes.references import Reference
 from lexicon.facets import SIDE_WORDS, STOP_WORDS, FacetIndex, load_facets
@@ -231,7 +231,7 @@ class TitleIndex:
         self._vocabulary = load_vocabulary()
         self._synonyms = _synonyms()
         self.leaves = edition.leaves
-        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles9".encode()).hexdigest()
+        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles10".encode()).hexdigest()
         stored = load_compiled(f"titles-{edition.name}", key)
         if stored is None:
             stored = self._compile()
@@ -240,8 +240,8 @@ class TitleIndex:
         self.weights = np.frombuffer(stored["weights"], dtype=np.float32)
         self._leaf_words = _Postings(stored["leaf_rows"], stored["leaf_starts"], stored["leaf_kinds"])
         self._text_words = _Postings(stored["text_rows"], stored["text_starts"], b"")
-        self._title_mass = np.frombuffer(stored["mass"], dtype=np.float32)
-        self._text_mass = np.frombuffer(stored["text_mass"], dtype=np.float32)
+        self._title_mass = np.maximum(np.frombuffer(stored["mass"], dtype=np.float32), np.float32(LEAST_MASS))
+        self._text_mass = np.maximum(np.frombuffer(stored["text_mass"], dtype=np.float32), np.float32(LEAST_MASS))
         self._text_low = np.frombuffer(stored["text_low"], dtype=np.int32)
         self._text_high = np.frombuffer(stored["text_high"], dtype=np.int32)
         self._text_value = np.frombuffer(stored["text_value"], dtype=np.float32)
@@ -251,25 +251,24 @@ class TitleIndex:
         for word in sorted(self.words, key=lambda w: (-len(w), w)):
             for length in range(7, len(word) + 1):
                 self._by_prefix[word[:length]] = word
-        self._read_facets()
+        self._unspecified = np.frombuffer(stored["unspecified"], dtype=np.bool_)
+        self._other = np.frombuffer(stored["other"], dtype=np.bool_)
+        self._sides = np.frombuffer(stored["sides"], dtype=np.int8)
+        self._site_group = np.frombuffer(stored["site_group"], dtype=np.int32)
+        self._read_sites(stored["site_groups"])
 
-    def _read_facets(self) -> None:
-        facets = [self.facets[leaf] for leaf in self.leaves]
-        self._unspecified = np.array(["unspecified" in row.words for row in facets])
-        self._other = np.array(["other" in row.qualifiers for row in facets])
-        self._sides = np.array([_SIDE_NUMBERS.get(row.side, 0) for row in facets], dtype=np.int8)
+    def _read_sites(self, groups: list[list[str]]) -> None:
         self._site_numbers = {site: number for number, site in enumerate(sorted(self._vocabulary.sites))}
-        self._site_words = [
-            (number, parts) for site, number in self._site_numbers.items() if len(parts := frozenset(site.split("_"))) > 1
-        ]
+        self._site_words: dict[str, list[tuple[int, frozenset[str]]]] = {}  # sites of several words, by one of them
+        for site, number in self._site_numbers.items():
+            if len(parts := frozenset(site.split("_"))) > 1:
+                self._site_words.setdefault(min(parts), []).append((number, parts))
         self._regions: dict[str, list[str]] = {}
         for row in read_table("site_regions.tsv"):
             for site in split_cell(row["sites"]):
                 self._regions.setdefault(site, []).append(row["region"])
         regional = [i for i, leaf in enumerate(self.leaves) if leaf[0] == "M"]
         self._regional = slice(regional[0], regional[-1] + 1) if regional else slice(0, 0)
-        groups: dict[tuple[str, ...], int] = {}
-        self._site_group = np.array([groups.setdefault(row.sites, len(groups)) for row in facets], dtype=np.int32)
         flat: list[int] = []
         starts = []
         for group in groups:
@@ -280,6 +279,19 @@ class TitleIndex:
         self._group_placed = np.array([bool(group) for group in groups])
 
     # ---------------------------------------------------------------- compiling
+
+    def _compiled_facets(self) -> dict[str, Any]:
+        """Facets of all leaves as arrays; ``site_groups`` are the different tuples of sites."""
+        rows = [self.facets[leaf] for leaf in self.leaves]
+        groups: dict[tuple[str, ...], int] = {}
+        group = np.array([groups.setdefault(row.sites, len(groups)) for row in rows], dtype=np.int32)
+        return {
+            "unspecified": np.array(["unspecified" in row.words for row in rows]).tobytes(),
+            "other": np.array(["other" in row.qualifiers for row in rows]).tobytes(),
+            "sides": np.array([_SIDE_NUMBERS.get(row.side, 0) for row in rows], dtype=np.int8).tobytes(),
+            "site_group": group.tobytes(),
+            "site_groups": [list(sites) for sites in groups],
+        }
 
     def _compile(self) -> dict[str, Any]:
         edition, vocabulary = self.edition, self._vocabulary
@@ -354,6 +366,7 @@ class TitleIndex:
             "text_low": np.array([t[0] for t in texts], dtype=np.int32).tobytes(),
             "text_high": np.array([t[1] for t in texts], dtype=np.int32).tobytes(),
             "text_value": np.array([t[2] for t in texts], dtype=np.float32).tobytes(),
+            **self._compiled_facets(),
         }  # fmt: skip
 
     # ---------------------------------------------------------------- reading a query
@@ -473,42 +486,56 @@ class TitleIndex:
         title_hit = np.zeros(len(self.leaves), dtype=np.float32)
         text_hit = np.zeros(len(self._text_mass), dtype=np.float32)
         text_cover = np.zeros(len(self._text_mass), dtype=np.float32)
+        touched = np.zeros(len(self.leaves), dtype=np.bool_)  # few leaves share a word with a query: only they are scored
+        text_touched = np.zeros(len(self._text_mass), dtype=np.bool_)
         for ways, weight in slots:
-            leaves, share, mass, texts, text_part, text_weight = self._explained(ways)
+            leaves, share, mass, told, text_part, text_weight = self._explained(ways)
+            touched[leaves] = True
             hit[leaves] += weight * share
             title_hit[leaves] += mass
-            text_cover[texts] += weight * text_part
-            text_hit[texts] += text_weight
-        title_share = (title_hit + 0.25 * (hit - title_hit).clip(min=0)) / np.maximum(self._title_mass, LEAST_MASS)
+            text_touched[told] = True
+            text_cover[told] += weight * text_part
+            text_hit[told] += text_weight
+        texts = np.flatnonzero(text_touched)
+        text_share = (text_hit[texts] / self._text_mass[texts]).clip(0, 1)
+        value = self._text_value[texts]
+        strength = text_share * text_cover[texts] * value
+        strong = np.flatnonzero(strength > 0.2 * total)
+        if len(strong) > 250:
+            strong = strong[np.argpartition(-strength[strong], 250)[:250]]
+        low, high = self._text_low[texts[strong]], self._text_high[texts[strong]]
+        lengths = high - low
+        named = np.repeat(high - np.cumsum(lengths), lengths) + np.arange(lengths.sum())  # low, low + 1, ... of each text
+        touched[named] = True
+        best_share = np.zeros(len(self.leaves), dtype=np.float32)
+        text_best = np.zeros(len(self.leaves), dtype=np.float32)
+        np.maximum.at(best_share, named, np.repeat((text_share * value)[strong], lengths))
+        np.maximum.at(text_best, named, np.repeat((text_cover[texts] / total)[strong], lengths))
+        rows = np.flatnonzero(touched)
+        row_hit, row_title = hit[rows], title_hit[rows]
+        title_share = (row_title + 0.25 * (row_hit - row_title).clip(min=0)) / self._title_mass[rows]
         np.clip(title_share, 0, 1, out=title_share)
-        cover = (hit / total).clip(0, 1)
-        text_share = (text_hit / np.maximum(self._text_mass, LEAST_MASS)).clip(0, 1)
-        strength = text_share * text_cover * self._text_value
-        best_share = np.zeros_like(title_share)
-        text_best = np.zeros_like(title_share)
-        rows = np.flatnonzero(strength > 0.2 * total)
-        if len(rows) > 250:
-            rows = rows[np.argpartition(-strength[rows], 250)[:250]]
-        for row in rows:
-            part = slice(self._text_low[row], self._text_high[row])
-            np.maximum(best_share[part], text_share[row] * self._text_value[row], out=best_share[part])
-            np.maximum(text_best[part], text_cover[row] / total, out=text_best[part])
-        best_share = np.maximum(title_share, TERM_SHARE * best_share + (1 - TERM_SHARE) * title_share)
-        score = np.sqrt(np.maximum(cover, text_best) * best_share)
+        cover = (row_hit / total).clip(0, 1)
+        explained = np.maximum(title_share, TERM_SHARE * best_share[rows] + (1 - TERM_SHARE) * title_share)
+        score = np.sqrt(np.maximum(cover, text_best[rows]) * explained)
         found = score > 0
-        place = self._place_gain(sites, words, by_region=False)[self._site_group]
+        spelled = self._spelled(sites, words)
+        place = self._place_gain(sites, spelled, by_region=False)[self._site_group[rows]]
         if sites:
-            regional = self._place_gain(sites, words, by_region=True)[self._site_group[self._regional]]
-            place[self._regional] = np.maximum(place[self._regional], regional)
+            regional = slice(*np.searchsorted(rows, (self._regional.start, self._regional.stop)))
+            near = self._place_gain(sites, spelled, by_region=True)[self._site_group[rows[regional]]]
+            place[regional] = np.maximum(place[regional], near)
         score += SITE_GAIN * place
-        score += self._flag_gain(frozenset(SIDE_WORDS).intersection(words), wants_other=not _CATCH_ALL.isdisjoint(words))
+        score += self._flag_gain(frozenset(SIDE_WORDS).intersection(words), wants_other=not _CATCH_ALL.isdisjoint(words))[rows]
         score[~found] = 0
-        count = min(4 * top, len(score))
-        best = np.argpartition(-score, count - 1)[:count]
-        ranked = sorted((-round(float(score[i]), 6), self.leaves[i]) for i in best if score[i] > 0)
+        if len(score) > top:
+            best = score >= np.partition(score, -top)[-top] - 1e-5  # more than ``top`` where some are as good
+            rows, score = rows[best], score[best]
+        pairs = zip(rows.tolist(), score.tolist(), strict=True)
+        ranked = sorted((-round(value, 6), self.leaves[row]) for row, value in pairs if value > 0)
         return [(leaf, _bounded(-value)) for value, leaf in ranked[:top]]
 
-    @lru_cache(maxsize=1024)  # noqa: B019 - one index lives as long as the process
+    @lru_cache(maxsize=4096)  # noqa: B019 - one index lives as long as the process
     def _explained(self, ways: Ways) -> tuple[RowArray, FloatArray, FloatArray, RowArray, FloatArray, FloatArray]:
         """What leaves and texts explain of one part of a query, said in the best of its ways.
 
@@ -519,29 +546,30 @@ class TitleIndex:
             same of the other texts.
         """
         found: list[Any] = []
-        for postings, size, values, masses in (
-            (self._leaf_words, len(self.leaves), _KIND_VALUES, _MASS),
-            (self._text_words, len(self._text_mass), _ONES, _ONES),
-        ):
-            share = np.zeros(size, dtype=np.float32)
-            mass = np.zeros(size, dtype=np.float32)
+        for postings, values, masses in ((self._leaf_words, _KIND_VALUES, _MASS), (self._text_words, _ONES, _ONES)):
+            parts = {number: postings.of(number) for _, numbers in ways for number in numbers}
+            denied = [self._denied[number] for number in ways[0][1] if postings is self._leaf_words and number in self._denied]
+            against = [postings.of(number)[0] for number in denied]
+            held = [*(part for part, _ in parts.values()), *against]
+            rows = held[0] if len(held) == 1 else np.unique(np.concatenate(held))
+            share = np.zeros(len(rows), dtype=np.float32)
+            mass = np.zeros(len(rows), dtype=np.float32)
             for value, numbers in ways:
                 whole = self._mass(numbers)
                 way_share, way_mass = (share, mass) if len(ways) == 1 else (np.zeros_like(share), np.zeros_like(mass))
                 for number in numbers:
                     weight = value * float(self.weights[number])
-                    rows, kinds = postings.of(number)
-                    way_share[rows] += weight / whole * values[kinds]
-                    way_mass[rows] += weight * masses[kinds]
+                    part, kinds = parts[number]
+                    at = np.searchsorted(rows, part)
+                    way_share[at] += weight / whole * values[kinds]
+                    way_mass[at] += weight * masses[kinds]
                 if len(ways) > 1:
                     np.maximum(share, way_share, out=share)
                     np.maximum(mass, way_mass, out=mass)
-            for number in ways[0][1] if postings is self._leaf_words else ():
-                denied = self._denied.get(number)
-                if denied is not None:
-                    share[postings.of(denied)[0]] -= CONFLICT / len(ways[0][1])
-            rows = np.flatnonzero(share).astype(np.int32)
-            found += [rows, share[rows], mass[rows]]
+            for part in against:
+                share[np.searchsorted(rows, part)] -= CONFLICT / len(ways[0][1])
+            kept = share != 0
+            found += [rows[kept], share[kept], mass[kept]]
         return tuple(found)
 
     @lru_cache(maxsize=16)  # noqa: B019 - one index lives as long as the process
@@ -553,7 +581,14 @@ class TitleIndex:
             gain += _SIDE_GAINS[_SIDE_NUMBERS[SIDE_WORDS[next(iter(said))]] if said else 0][self._sides]
         return gain
 
-    def _place_gain(self, own: tuple[str, ...], words: tuple[str, ...], *, by_region: bool) -> FloatArray:
+    def _spelled(self, own: tuple[str, ...], words: tuple[str, ...]) -> tuple[int, ...]:
+        """Sites whose every word stands in a query that names a site."""
+        said = frozenset(words)
+        found = said & self._site_words.keys() if own else ()
+        return tuple(sorted(number for word in found for number, parts in self._site_words[word] if parts <= said))
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - one index lives as long as the process
+    def _place_gain(self, own: tuple[str, ...], spelled: tuple[int, ...], *, by_region: bool) -> FloatArray:
         """For each group of sites of a title -1 to 1: how well it agrees with the sites of the query.
 
         None in the title is neutral, none in the query asks for no place. A part whose every word stands in the query is
@@ -562,10 +597,8 @@ class TitleIndex:
         if not own:
             return np.where(self._group_placed, np.float32(-0.25), np.float32(0.0))
         fits = np.max([self._site_fits(site) - 0.05 * index for index, site in enumerate(own)], axis=0)
-        said = frozenset(words)
-        for number, parts in self._site_words:
-            if parts <= said:
-                fits[number] = max(fits[number], SITE_EXACT - 0.05)
+        for number in spelled:
+            fits[number] = max(fits[number], SITE_EXACT - 0.05)
         if by_region:
             for site in own:
                 fits = np.maximum(fits, self._region_fits(site))
@@ -587,6 +620,7 @@ class TitleIndex:
 
 
 @lru_cache(maxsize=4)
+@without_collecting()
 def load_titles(edition: Edition) -> TitleIndex:
     """The title index of an edition, compiled once and cached in a file."""
     return TitleIndex(edition, load_facets(edition))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from lexicon.codes.edition import Edition
 from lexicon.facets import CodeFacets
@@ -39,6 +40,10 @@ DOMINANCE_MATCH = 0.5
 DOMINANCE_OTHER = -2.0
 
 HEALING = {"delayed": "G", "nonunion": "K", "malunion": "P"}
+OPENED = {  # the letters of open fractures; type IIIA to IIIC has its own where the table knows them
+    "open": {"A": "B", "D": "E", "G": "H", "K": "M", "P": "Q"},
+    "open_type_3": {"A": "C", "D": "F", "G": "J", "K": "N", "P": "R"},
+}
 ENCOUNTER_LETTER = {"initial": "A", "subsequent": "D", "sequela": "S"}
 
 
@@ -133,6 +138,7 @@ def fit(
     stem_qualifiers: frozenset[str],
     own_stem: str,
     vocabulary: Vocabulary,
+    places: dict[tuple[str, ...], float],
     term_words: frozenset[str] = frozenset(),
     handedness: str = "",
     default_stem: str = "",
@@ -157,12 +163,16 @@ def fit(
         Qualifiers of the stem's title, explained likewise.
     own_stem : str
         The stem under which the leaf was found.
+    places : dict
+        Fits of the problem's sites with those of the leaves seen so far; new ones are added.
 
     Returns
     -------
     Fit
     """
-    site_value = site_fit(sites, facets.sites, vocabulary, context)
+    if facets.sites not in places:
+        places[facets.sites] = site_fit(sites, facets.sites, vocabulary, context)
+    site_value = places[facets.sites]
     step = STEM_STEP
     if soft_site:  # the concept names one place anyway: its codes differ by other things
         site_value = max(site_value, SITE_SOFT)
@@ -173,10 +183,7 @@ def fit(
     side_value = side_fit(side, facets.side)
     if facets.dominance in {"dominant", "nondominant"} and side in {"right", "left"}:
         side_value += DOMINANCE_MATCH if facets.dominance == dominance_of(side, handedness) else DOMINANCE_OTHER
-    said = qualifiers | concept.qualifiers | ({acuity} if acuity else set())
-    groups = {
-        vocabulary.qualifier_groups.get(q): q for q in qualifiers | (concept.qualifiers & vocabulary.qualifier_groups.keys())
-    }
+    said, groups = _said(qualifiers, concept.qualifiers, acuity, vocabulary)
     qualifier_value = 0.0
     unsupported = 0
     matched: list[str] = []
@@ -189,6 +196,12 @@ def fit(
         if (qualifier in stem_qualifiers or qualifier_words(qualifier) <= stem_words) and (
             qualifier != "other" or facets.code == own_stem
         ):
+            if qualifier == "multiple" and qualifier in said:
+                qualifier_value += QUALIFIER_MATCH
+            elif group == "displacement" and groups.get(group, qualifier) != qualifier:
+                qualifier_value += QUALIFIER_CONFLICT  # a stem of displaced fractures, and the note says nondisplaced
+            elif qualifier in vocabulary.qualifier_defaults:
+                qualifier_value += QUALIFIER_DEFAULT
             continue  # the stem itself says it (multiple sclerosis, other myalgia)
         if qualifier == "unilateral" and side == "unspecified":
             qualifier_value += UNILATERAL_OPEN
@@ -217,6 +230,8 @@ def fit(
         else:
             residual_value += RESIDUAL_UNSUPPORTED
             unsupported += 1
+    if residual_value < 0 and site_value > 0 and not facets.residual & context:
+        site_value = 0.0  # a title that tells another condition is not preferred for its place ("diabetic foot care", foot ulcer)
     for word in facets.absent:  # "without dyskinesia": the note must not name it
         if word in context:
             residual_value += ABSENT_PRESENT
@@ -237,6 +252,17 @@ def fit(
     )
 
 
+@lru_cache(maxsize=4096)
+def _said(
+    qualifiers: frozenset[str], of_concept: frozenset[str], acuity: str, vocabulary: Vocabulary
+) -> tuple[frozenset[str], dict[str | None, str]]:
+    """The qualifiers that a problem and its concept say, and those of them that tables know by their group."""
+    said = qualifiers | of_concept | ({acuity} if acuity else set())
+    known = qualifiers | (of_concept & vocabulary.qualifier_groups.keys())
+    return said, {vocabulary.qualifier_groups.get(qualifier): qualifier for qualifier in known}
+
+
+@cache
 def qualifier_words(qualifier: str) -> frozenset[str]:
     """The words of a qualifier id."""
     return frozenset(qualifier.split("_"))
@@ -264,8 +290,9 @@ def seventh_character(edition: Edition, leaf: str, encounter: str, phases: froze
             if phase in phases and letter in letters:
                 wanted, reason = letter, phase
                 break
-    if "open" in phases and "closed" not in phases:
-        opened = {"A": "B", "D": "E", "G": "H", "K": "M", "P": "Q"}.get(wanted, wanted)
+    if phases & OPENED.keys() and "closed" not in phases:
+        kind = "open_type_3" if "open_type_3" in phases and "C" in letters else "open"
+        opened = OPENED[kind].get(wanted, wanted)
         if opened in letters and "open" in letters[opened]:
             wanted, reason = opened, f"{reason}, open fracture"
     if wanted not in letters:

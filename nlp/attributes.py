@@ -32,6 +32,7 @@ _LINKS = (
     ("post",),
     ("r/t",),
 )
+_NEAR = 8  # content tokens
 _CHRONIC = re.compile(
     r"\b(?:x|for|over|past|last)\s*(?:the\s+)?(?:past\s+|last\s+)?(?:>\s*)?(?:\d+|several|many|few)\s*\+?\s*(?:yrs?|years?)\b",
     re.IGNORECASE,
@@ -90,7 +91,21 @@ class Attributes(TableComponent):
                     value
                 }
 
+    def _plural(self, draft: Draft, finding: FindingDraft) -> bool:
+        """Whether an injury is told in the plural: "rib fractures", "fx ribs 4-7", "fracture of the 5th and 6th ribs"."""
+        if self.vocabulary.concepts[finding.concept].kind != "injury":
+            return False
+        ends = [finding.end - 1]
+        ends += [
+            s.end - 1
+            for s in draft.sites
+            if s.site in finding.sites and -_NEAR <= s.end - finding.start <= _NEAR + finding.end - finding.start
+        ]
+        return any(draft.words[end].isalpha() and draft.span_text(end, end + 1).lower() == f"{draft.words[end]}s" for end in ends)
+
     def _qualify(self, draft: Draft, finding: FindingDraft, near: list[Mention]) -> None:
+        if self._plural(draft, finding):
+            finding.qualifiers.add("multiple")
         for mention in near:
             if mention.layer == QUALIFIER and (mention.start - finding.end <= 10 and finding.start - mention.end <= 10):
                 finding.qualifiers.add(mention.value)

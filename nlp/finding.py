@@ -112,6 +112,16 @@ class CauseMention:
     sentence: int
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number that the note states of the patient: ``bmi`` (kg/m²), ``gestation`` (weeks) or ``unconscious`` (minutes)."""
+
+    kind: str
+    value: float
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class Reading:
     """Everything that later stages may know about a note."""
@@ -125,4 +135,10 @@ class Reading:
     age: float | None = None
     sex: str = ""
     conflicts: list[str] = field(default_factory=list)
+    sections: list[str] = field(default_factory=list)
     words: int = 0
+    measures: list[Measure] = field(default_factory=list)
+
+    def measure(self, kind: str) -> Measure | None:
+        """The stated number of a kind, or None."""
+        return next((m for m in self.measures if m.kind == kind), None)

@@ -16,7 +16,8 @@ from nlp.assertion import Assertion
 from nlp.attributes import ACUITIES, age_in, cause_assertion, sex_in
 from nlp.component import TableComponent
 from nlp.draft import KEY, Draft, draft_of
-from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Reading, WrittenCode
+from nlp.finding import CauseMention, CueUse, DiagnosisPhrase, Finding, Measure, Reading, WrittenCode
+from nlp.measures import measures_in
 
 READING = "reading"
 T = TypeVar("T")
@@ -25,7 +26,8 @@ _PHRASE_SECTIONS = frozenset(
     {"diagnosis", "medical_diagnosis", "treatment_diagnosis", "assessment", "chief_complaint", "imaging"}
 )
 _RULE_OUT = frozenset({"no", "without", "w/o", "denies", "deny", "denied", "not"})
-_ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "sequela"})
+_ASSERTED_PHASES = frozenset({"delayed", "nonunion", "malunion", "open", "open_type_3", "pain_control", "sequela"})
+_PREFIXES = frozenset({"intra", "extra", "non", "peri", "sub", "supra", "inter", "infra", "trans", "per", "multi", "para"})
 _DOMINANCES = {"right_dominant": "right", "left_dominant": "left", "ambidextrous": "ambidextrous"}
 
 
@@ -50,7 +52,9 @@ class Findings(TableComponent):
             age=age_in(draft.text),
             sex=sex_in(draft.text),
             conflicts=list(draft.conflicts),
+            sections=sorted({section for _, _, section in draft.sections}),
             words=len(draft.words),
+            measures=measures_in(draft.text),
         )
         reading.dominance = self._dominance(draft)
         doc.spans["findings"] = [
@@ -99,7 +103,8 @@ class Findings(TableComponent):
         """Words of a sentence without those that a "no" or "without" rules out."""
         said: set[str] = set()
         ruled_out = 0
-        for word in draft.words[low:high]:
+        for position in range(low, high):
+            word = draft.words[position]
             if word in _RULE_OUT:
                 ruled_out = 4
             elif word in {",", ";", "but", "with", "(", ")", ":"} or word == "and":
@@ -108,6 +113,8 @@ class Findings(TableComponent):
                 ruled_out -= 1
                 continue
             said.add(word)
+            if position > low and (draft.words[position - 1] in _PREFIXES or _hyphened(draft, position)):
+                said.add(draft.words[position - 1] + word)  # titles write "intraarticular"
         return frozenset(said)
 
     def _causes(self, draft: Draft) -> list[CauseMention]:
@@ -198,6 +205,11 @@ class Findings(TableComponent):
         return ""
 
 
+def _hyphened(draft: Draft, position: int) -> bool:
+    """Whether a hyphen joins the token with the one before it."""
+    return draft.text[draft.ends[position - 1] : draft.starts[position]] == "-"
+
+
 # ---------------------------------------------------------------- readings that travel with their document
 
 
@@ -266,4 +278,5 @@ _RESTORE: dict[str, Callable[[Any], Any]] = {
     "list[CauseMention]": _each(CauseMention),
     "list[WrittenCode]": _each(WrittenCode),
     "list[DiagnosisPhrase]": _each(DiagnosisPhrase),
+    "list[Measure]": _each(Measure),
 }

@@ -43,11 +43,13 @@ _SMALL = frozenset(
         "(",
     }
 )
+_ONE_SIDE = frozenset({"right", "left"})
+_SIDE_WORDS = frozenset({"right", "left", "r", "l", "bilateral", "(", ")", "b", "rt", "lt", "bil", "bilat"})
 _LIMB_PARTS = frozenset({"bone", "muscle", "tendon", "ligament", "nerve", "cartilage"})  # take the side of their limb
 _REGIONAL = re.compile(r"disc|spondyl|stenosis|radicul|segmental|somatic|facet|compression|spinal|instability|myelopath")
 _SPINE_REGIONS = frozenset({"cervical_spine", "thoracic_spine", "lumbar_spine", "cervicothoracic", "thoracolumbar", "sacrum"})
 _SITED_AREAS = frozenset({"pain", "joints", "injuries", "spine", "lymphedema_skin"})
-_OPPOSITE = {"right": "left", "left": "right"}
+_ORDINAL = re.compile(r"\d{1,2}(?:st|nd|rd|th)?|first|second|third|fourth|fifth|and|&|/|,")
 
 
 @Language.factory("theracode_laterality", requires=["doc.sents", "doc.user_data"], assigns=["doc.user_data"])
@@ -108,6 +110,8 @@ class Laterality(TableComponent):
             form: SideForm = mention.value
             if form.near:
                 before, after = mention.start - 1, mention.end
+                while after < min(len(draft.words), mention.end + 4) and _ORDINAL.fullmatch(draft.words[after]):
+                    after += 1  # "L 5th and 6th rib"
                 if before > 0 and draft.words[before] in {",", "("}:
                     before -= 1
                 beside = any(
@@ -148,7 +152,11 @@ class Laterality(TableComponent):
             if found is not None:
                 site.side = found.value.side
                 site.side_cue = draft.cue("side", found.value.side, found.start, found.end)
-            elif index and mentions[index - 1].side and self._joined(draft, mentions[index - 1].end, site.start):
+            elif (
+                index
+                and mentions[index - 1].side
+                and (mentions[index - 1].end == site.start or self._joined(draft, mentions[index - 1].end, site.start))
+            ):
                 site.side, site.side_cue = mentions[index - 1].side, mentions[index - 1].side_cue  # "R hip and knee"
         return mentions
 
@@ -211,13 +219,20 @@ class Laterality(TableComponent):
                 )
                 self._take(draft, copy, part)
                 more.append(copy)
+        within = next((m for m in sides if finding.start <= m.start and m.end <= finding.end and m.value.side in _ONE_SIDE), None)
         for target in [finding, *more]:
-            if not target.side:
+            if within is not None:  # "spastic left hemiparesis": the term's own side comes before any other
+                target.side, target.side_stated = within.value.side, True
+                target.cues.append(draft.cue("side", target.side, within.start, within.end))
+            elif not target.side:
                 self._side_from_sentence(draft, target, sides, sites)
         return more
 
-    @staticmethod
-    def _take(draft: Draft, finding: FindingDraft, part: list[SiteMention]) -> None:
+    def _take(self, draft: Draft, finding: FindingDraft, part: list[SiteMention]) -> None:
+        first = part[0]
+        finding.concept = self.vocabulary.composed(
+            finding.concept, draft.words[finding.start : finding.end], first.site, draft.words[first.start : first.end]
+        )
         finding.sites = list(dict.fromkeys(site.site for site in part))
         finding.site_stated = True
         finding.cues.extend(draft.cue("site", site.site, site.start, site.end) for site in part[:1])
@@ -253,10 +268,14 @@ class Laterality(TableComponent):
         after = self._run_after(draft, finding, right, others)
         if after:
             return after
+        adjacent = self._adjacent(draft, finding, right, others)
         if left:
             last = left[-1]
             gap = words[last.end : finding.start]
             between = [f for f in others if last.end <= f.start and f.end <= finding.start]
+            named = any(f.start <= last.start and last.end <= f.end for f in others)
+            if adjacent and (between or named):  # "distal radius fracture, stiffness L wrist": the site right behind is its own
+                return adjacent
             if (
                 len(gap) <= 6
                 and not any(w in {".", ";"} for w in gap)
@@ -269,6 +288,8 @@ class Laterality(TableComponent):
                     else:
                         break
                 return run
+        if adjacent:
+            return adjacent
         if right:
             first = right[0]
             gap = words[finding.end : first.start]
@@ -278,6 +299,28 @@ class Laterality(TableComponent):
         if left and self._needs_site(finding) and not any(w in {";"} for w in words[left[-1].end : finding.start]):
             return [left[-1]]
         return []
+
+    def _adjacent(
+        self, draft: Draft, finding: FindingDraft, right: list[SiteMention], others: list[FindingDraft]
+    ) -> list[SiteMention]:
+        """Sites right behind the finding: "SD C5, T4, L5", "Pain: R knee, L hip".
+
+        A site that opens another finding is not its own.
+        """
+        if not right or right[0].start - finding.end > 2 or not self._needs_site(finding):
+            return []
+        between = draft.words[finding.end : right[0].start]
+        if not all(word in _SIDE_WORDS or word == ":" for word in between):
+            return []
+        heads = {f.start for f in others}
+        run: list[SiteMention] = []
+        for site in right:
+            if run and not (self._joined(draft, run[-1].end, site.start) or _only_sides(draft, run[-1].end, site.start)):
+                break
+            if any(position in heads for position in range(site.start, site.end + 1)):
+                break
+            run.append(site)
+        return run
 
     def _needs_site(self, finding: FindingDraft) -> bool:
         """Whether the codes of the concept differ by site, so that even a distant site is worth taking."""
@@ -294,12 +337,11 @@ class Laterality(TableComponent):
         gap = words[finding.end : first.start]
         bridge = [f for f in others if f.start >= finding.end and f.end <= first.start]
         gap_words = _gap_words(draft, finding.end, first.start, bridge) if bridge else gap
-        side_words = {"right", "left", "r", "l", "bilateral", "(", ")", "b", "rt", "lt", "bil", "bilat"}
         if len(gap_words) > 6 or (not gap_words and not gap):
             return []
         if not any(word in _OF for word in gap_words):
             return []
-        if not all(word in _OF or word in _SMALL or word in side_words or word in _JOINERS for word in gap_words):
+        if not all(word in _OF or word in _SMALL or word in _SIDE_WORDS or word in _JOINERS for word in gap_words):
             return []
         run = [first]
         for site in right[1:]:
@@ -307,7 +349,7 @@ class Laterality(TableComponent):
                 self._joined(draft, run[-1].end, site.start)
                 or _only_sides(draft, run[-1].end, site.start)
                 or (
-                    all(w in _OF or w in _SMALL or w in side_words or w in _JOINERS for w in words[run[-1].end : site.start])
+                    all(w in _OF or w in _SMALL or w in _SIDE_WORDS or w in _JOINERS for w in words[run[-1].end : site.start])
                     and site.start - run[-1].end <= 4
                 )
             ):

@@ -17,6 +17,8 @@ _ENDS = frozenset(".!?")
 _LONGEST_SENTENCE = 400  # content tokens; a longer one is cut, so that the time of reading grows with the length of the note only
 # Words that no line ends with unless it goes on in the next one.
 _OPEN_ENDS = frozenset({",", "/", "&", "a", "an", "and", "deny", "for", "from", "in", "of", "or", "the", "to", "with"})
+_ITEMISED = frozenset({"assessment", "diagnosis", "medical_diagnosis"})
+_LINE_MARKS = frozenset(BULLETS) | {"#", "["}  # may stand before a heading
 DIAGNOSIS_LINE = 25  # content tokens
 
 
@@ -41,6 +43,7 @@ class Layout(TableComponent):
             lengths = self._lengths.setdefault(heading[0], [])
             if len(heading) not in lengths:
                 lengths.append(len(heading))
+        self._starters = self._lengths.keys() | _LINE_MARKS
 
     def __call__(self, doc: Doc) -> Doc:
         """Mark sections and sentences."""
@@ -105,6 +108,9 @@ class Layout(TableComponent):
         marks: list[tuple[int, int, str]] = []
         index = 0
         while index < count:
+            if words[index] not in self._starters:
+                index += 1
+                continue
             at_line = index == 0 or draft.breaks[index] > 0
             match = self._heading_at(draft, index, at_line, at_line or index in starts)
             if match is None:
@@ -118,6 +124,7 @@ class Layout(TableComponent):
             if end < count:
                 starts.add(end)
             index = max(end, index + 1)
+        marks = self._with_returns(draft, marks)
         # A text without headings is one section; a very short one is a diagnosis line.
         bare = "diagnosis" if count <= DIAGNOSIS_LINE else "whole"
         draft.section_of = ["other" if marks else bare] * count
@@ -129,12 +136,37 @@ class Layout(TableComponent):
             head = marks[0][0]
             draft.section_of[:head] = ["whole" if head > max(DIAGNOSIS_LINE, count // 2) else "header"] * head
 
+    @staticmethod
+    def _with_returns(draft: Draft, marks: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+        """Headings, and where a numbered line behind bulleted sub-headings goes back to the section they are part of.
+
+        "Assessment and plan: 1. Knee pain. - Medical treatment: ... 2. Diabetes." Item 2 is assessed, not treated.
+        """
+        result: list[tuple[int, int, str]] = []
+        parent = ""
+        for number, (start, end, section) in enumerate(marks):
+            result.append((start, end, section))
+            opening = start
+            while opening > 0 and not draft.breaks[opening]:
+                opening -= 1
+            if draft.words[opening] not in BULLETS:
+                parent = section
+                continue
+            if parent not in _ITEMISED:
+                continue
+            stop = marks[number + 1][0] if number + 1 < len(marks) else len(draft.words)
+            for position in range(end, stop - 2):
+                if draft.breaks[position] and draft.words[position].isdigit() and draft.words[position + 1] in {".", ")"}:
+                    result.append((position, position, parent))
+                    break
+        return result
+
     def _heading_at(self, draft: Draft, index: int, at_line: bool, at_sentence: bool) -> tuple[int, str] | None:
         words = draft.words
         headings = self.vocabulary.headings
         count = len(words)
         first = index
-        if at_line and words[first] in BULLETS | {"#", "["} and first + 1 < count:
+        if at_line and words[first] in _LINE_MARKS and first + 1 < count:
             first += 1
         for length in self._lengths.get(words[first], ()):
             path = tuple(words[first : first + length])

@@ -17,6 +17,12 @@ from nlp.draft import Draft, FindingDraft, Mention, draft_of
 _CORRECTION_LIMIT = 50_000
 _POSSESSIVES = frozenset({"the", "her", "his", "their", "my", "a"})
 _STOPS = frozenset({",", ".", ";", ":"})
+_SITES = frozenset({SITE})
+_COORDINATORS = frozenset({"and", "&", ",", "/", "+", "or"})
+_ORDINALS = frozenset(
+    {f"{n}{'st' if n == 1 else 'nd' if n == 2 else 'rd' if n == 3 else 'th'}" for n in range(1, 13)}
+    | {"first", "second", "third", "fourth", "fifth", "index", "middle", "ring", "little", "small", "long"}
+)
 _TERM_LAYERS = frozenset({CONCEPT, SITE})
 _MEDICAL_ENDINGS = ("itis", "osis", "pathy", "plasty", "algia", "plegia", "esis", "phagia", "asia", "ectomy", "edema")
 _ADJECTIVE_ENDINGS = ("ic", "al", "ed", "ly", "oid", "ing")
@@ -65,6 +71,7 @@ class Mentions(TableComponent):
             else:
                 mentions.append(Mention(start, end, layer, value, bool(changed) and any(i in changed for i in range(start, end))))
         mentions += self._across_sides(draft, words, mentions)
+        mentions += self._coordinated(draft, words)
         draft.mentions = self._without_shadowed(mentions, words)
         for mention in draft.mentions:
             draft.in_sentence.setdefault(sentence_of[mention.start], []).append(mention)
@@ -92,6 +99,26 @@ class Mentions(TableComponent):
                 continue
             if not any(words[i] in _STOPS for i in range(first, last)):
                 found.append(Mention(first, last + 1, layer, value))
+        return found
+
+    def _coordinated(self, draft: Draft, words: list[str]) -> list[Mention]:
+        """Sites of counted parts that share their noun: the third metacarpal of "third and fourth metacarpals"."""
+        found = []
+        for index in range(len(words) - 3):
+            if words[index] not in _ORDINALS or words[index + 1] not in _COORDINATORS:
+                continue
+            last = index + 2
+            while (
+                last + 2 < len(words)
+                and words[last] in _COORDINATORS | _ORDINALS
+                and words[last + 1] in _COORDINATORS | _ORDINALS
+            ):
+                last += 1
+            if words[last] not in _ORDINALS or draft.sentence_of[index] != draft.sentence_of[last]:
+                continue
+            for start, _, layer, value in scan(self.vocabulary.trie, [words[index], *words[last + 1 : last + 4]], _SITES):
+                if start == 0:
+                    found.append(Mention(index, index + 1, layer, value))
         return found
 
     @staticmethod

@@ -185,7 +185,7 @@ def inputs() -> dict[str, bytes]:
     }  # fmt: skip
 
 
-def echo(chunks: Iterator[list[Row]], settings: Settings, workers: int) -> Iterator[list[Outcome]]:
+def echo(task: object, chunks: Iterator[list[Row]], workers: int) -> Iterator[list[Outcome]]:
     """The engine of a batch with the coder left out."""
     for chunk in chunks:
         yield [Outcome(r.number, r.id, "" if r.fault else json.dumps({"id": r.id}), r.fault, r.position) for r in chunk]

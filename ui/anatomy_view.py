@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from operator import itemgetter
 from urllib.parse import quote
 
 from lexicon.codes.anatomy import Anatomy, written
@@ -124,10 +125,28 @@ def exclusions(edition: Edition, code: str) -> tuple[list[tuple[str, str]], list
         for note in edition.all_notes()
         if note.kind in kinds and note.names(code) and not code.startswith(note.stands_at)
     )
-    return list(outgoing), list(incoming)
+    return sorted(outgoing, key=itemgetter(0)), sorted(incoming, key=itemgetter(0))
 
 
-def graph_dot(code: str, outgoing: list[tuple[str, str]], incoming: list[tuple[str, str]]) -> str:
+def _title(edition: Edition, name: str) -> str:
+    name = name.rstrip("-.")
+    return edition.title(name) if name in edition else ""
+
+
+def exclusions_html(edition: Edition, outgoing: list[tuple[str, str]], incoming: list[tuple[str, str]]) -> str:
+    """The exclusions as rows with links, for those who cannot use a drawing; here none is left out."""
+    rows = []
+    for way, pairs in (("names", outgoing), ("is named at", incoming)):
+        for kind, name in pairs:
+            label = "Excludes1" if kind == "excludes1" else "Excludes2"
+            rows.append(
+                f'<div class="tc-noterow"><strong>{label}</strong> {way} {linked(name, edition)} '
+                f'<span class="tc-source">{html.escape(_title(edition, name))}</span></div>'
+            )
+    return "".join(rows)
+
+
+def graph_dot(edition: Edition, code: str, outgoing: list[tuple[str, str]], incoming: list[tuple[str, str]]) -> str:
     """The exclusions as a graph in the DOT language; colours are legible on light and dark, lines differ by kind."""
     lines = [
         'digraph { rankdir=LR; bgcolor="transparent"; nodesep=0.12; ranksep=0.9;',
@@ -141,7 +160,7 @@ def graph_dot(code: str, outgoing: list[tuple[str, str]], incoming: list[tuple[s
             node = json.dumps(f"{prefix} {name}")
             ends = f"{json.dumps(code)} -> {node}" if prefix == "to" else f"{node} -> {json.dumps(code)}"
             style = "solid" if kind == "excludes1" else "dashed"
-            lines.append(f"{node} [label={json.dumps(name)}];")
+            lines.append(f"{node} [label={json.dumps(name)}, tooltip={json.dumps(_title(edition, name) or name)}];")
             lines.append(f'{ends} [color="{_COLOURS[kind]}", style={style}];')
     lines.append("}")
     return "\n".join(lines)

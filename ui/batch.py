@@ -1,4 +1,4 @@
-"""Many notes: rows in from JSON Lines, CSV, Parquet or a folder of text files, codings out as JSON Lines.
+"""Many notes: rows in from JSON Lines, CSV, Parquet or a folder of files, codings out as JSON Lines.
 
 The output is a function of the input alone: each input row gives exactly one line, in order, either in the output or in
 the file of errors beside it. Because both files are always written for a prefix of the rows, a run that was
@@ -8,6 +8,7 @@ killed goes on where it stopped: a torn last line is cut off, complete lines are
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import signal
 import sys
@@ -17,10 +18,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from io import TextIOWrapper
+from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
 from lexicon.errors import InputError, TheracodeError, unforeseen
 from ui.notes import FIELDS, MAX_BYTES, decode, make_note
@@ -40,7 +43,7 @@ class Row:
 
     number: int
     id: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict, repr=False)  # a log may show a row, never its text
     fault: str = ""
     position: int = 0
 
@@ -51,7 +54,7 @@ class Outcome:
 
     number: int
     id: str
-    line: str = ""
+    line: str = field(default="", repr=False)
     fault: str = ""
     position: int = 0
 
@@ -76,7 +79,18 @@ class BatchResult:
 
 Progress = Callable[[int, int, int], None]  # position, total, rows finished
 Opener = Callable[[], BinaryIO]
-Engine = Callable[[Iterator[list[Row]], Settings, int], Iterator[list[Outcome]]]
+Table = tuple[str, Opener]  # what messages call it, and what opens its bytes
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Engine(Protocol):
+    """Where the work runs: a map that keeps the order and looks only some items ahead."""
+
+    def __call__(self, task: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
+        """What ``task`` gives for each item, in order; ``task`` runs in so many worker processes."""
+
 
 # ------------------------------------------------------------------------------------------------ rows in
 
@@ -179,29 +193,66 @@ def _csv_header(data: Opener) -> list[str]:
             return []
 
 
-def _parquet_file(data: Opener, name: str) -> ParquetFile:
+def parquet_file(name: str, data: Opener) -> ParquetFile:
+    """A Parquet table of notes, open.
+
+    Raises
+    ------
+    InputError
+        If it is something else or has no column ``text``.
+    """
     import pyarrow
     from pyarrow import parquet
 
     try:
-        return parquet.ParquetFile(data())
+        file = parquet.ParquetFile(data())
+        columns = file.schema_arrow.names
     except (pyarrow.ArrowException, OSError, ValueError):  # ValueError: a name that is not UTF-8
         raise InputError(f"{name} is not a Parquet file") from None
+    if "text" not in columns:
+        raise InputError(f"{name} has no column named text")
+    return file
 
 
-def _parquet_rows(data: Opener, name: str) -> Iterator[Row]:
+def parquet_rows(name: str, data: Opener, *, group: int | None = None, before: int = 0) -> Iterator[Row]:
+    """Rows of a Parquet table, or of one of its row groups; ``before`` rows of the input stand before them.
+
+    Raises
+    ------
+    InputError
+        If the table is not Parquet, has no column ``text``, or is damaged.
+    """
     import pyarrow
 
-    file = _parquet_file(data, name)
+    file = parquet_file(name, data)
     columns = [name for name in FIELDS if name in file.schema_arrow.names]
-    number = 0
+    number = before
+    groups = range(file.num_row_groups) if group is None else [group]
     try:
-        for table in file.iter_batches(batch_size=CHUNK_ROWS * 4, columns=columns):
+        for table in file.iter_batches(batch_size=CHUNK_ROWS * 4, row_groups=groups, columns=columns):
             for fields in table.to_pylist():
                 number += 1
                 yield _row(number, fields, number)
     except (pyarrow.ArrowException, OSError, ValueError):  # ValueError: a name that is not UTF-8
-        raise InputError(f"{name} is damaged after row {number}") from None
+        raise InputError(f"{name} is damaged after row {number - before}") from None
+
+
+def table_at(path: Path) -> Table:
+    """The table in a file."""
+    return str(path), lambda: path.open("rb")
+
+
+def parquet_files(path: Path) -> list[Path]:
+    """The Parquet files of a folder by name, or the file itself."""
+    return sorted(path.glob("*.parquet"), key=lambda name: name.name) if path.is_dir() else [path]
+
+
+def _parquet_source(tables: list[Table]) -> Source:
+    starts = [0, *accumulate(parquet_file(*table).metadata.num_rows for table in tables)]
+    return Source(
+        lambda: (row for table, before in zip(tables, starts, strict=False) for row in parquet_rows(*table, before=before)),
+        starts[-1],
+    )
 
 
 def _folder_rows(names: list[Path]) -> Iterator[Row]:
@@ -230,12 +281,15 @@ def open_source(path: Path) -> Source:
     """
     if path.is_dir():
         names = sorted(path.glob("*.txt"), key=lambda name: name.name)
-        if not names:
-            raise InputError(f"{path} holds no .txt files")
+        tables = parquet_files(path)
+        if tables and not names:
+            return _parquet_source([table_at(table) for table in tables])
+        if tables or not names:
+            raise InputError(f"{path} holds both .txt and .parquet files" if tables else f"{path} holds no .txt files")
         return Source(lambda: _folder_rows(names), len(names))
     if not path.is_file():
         raise InputError(f"{path} does not exist")
-    return source_of(str(path), lambda: path.open("rb"), path.stat().st_size)
+    return source_of(*table_at(path), path.stat().st_size)
 
 
 def source_of(name: str, data: Opener, size: int) -> Source:
@@ -248,17 +302,14 @@ def source_of(name: str, data: Opener, size: int) -> Source:
             raise InputError(f"{name} has no column named text")
         return Source(lambda: _csv_rows(data), size)
     if suffix in {".parquet", ".pq"}:
-        file = _parquet_file(data, name)
-        if "text" not in file.schema_arrow.names:
-            raise InputError(f"{name} has no column named text")
-        return Source(lambda: _parquet_rows(data, name), file.metadata.num_rows)
-    raise InputError(f"{name}: give a .jsonl, .csv or .parquet file, or a folder of .txt files")
+        return _parquet_source([(name, data)])
+    raise InputError(f"{name}: give a .jsonl, .csv or .parquet file, or a folder of .txt or .parquet files")
 
 
 # ------------------------------------------------------------------------------------------------ coding
 
 
-def code_rows(rows: list[Row], settings: Settings) -> list[Outcome]:
+def code_rows(rows: Iterable[Row], settings: Settings) -> list[Outcome]:
     """Code some rows in this process. A row that cannot be coded becomes a fault, whatever goes wrong."""
     from models.coder import load
     from ui.export import json_line
@@ -280,24 +331,29 @@ def code_rows(rows: list[Row], settings: Settings) -> list[Outcome]:
     return outcomes
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def load_once() -> None:
+    """Load the coder of this worker process; later notes find it loaded."""
     from models.coder import load
 
     load()
+    gc.freeze()  # what the worker keeps is never garbage
 
 
-def local_engine(chunks: Iterator[list[Row]], settings: Settings, workers: int) -> Iterator[list[Outcome]]:
-    """Code chunks in order, in this process or in worker processes that each load the coder once."""
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    load_once()
+
+
+def local_engine(task: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
+    """Work in this process, or in worker processes of this machine that each load the coder once."""
     if workers == 1:
-        for chunk in chunks:
-            yield code_rows(chunk, settings)
+        yield from map(task, items)
         return
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    waiting: deque[Future[list[Outcome]]] = deque()
+    waiting: deque[Future[R]] = deque()
     try:
-        for chunk in chunks:
-            waiting.append(pool.submit(code_rows, chunk, settings))
+        for item in items:
+            waiting.append(pool.submit(task, item))
             if len(waiting) >= workers * AHEAD:
                 yield waiting.popleft().result()
         while waiting:
@@ -308,7 +364,35 @@ def local_engine(chunks: Iterator[list[Row]], settings: Settings, workers: int) 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-ENGINES: dict[str, Engine] = {"local": local_engine}
+ENGINES = ("local", "dask")
+
+
+def engine_named(name: str, scheduler: str | None = None) -> Engine:
+    """An engine by its name.
+
+    Parameters
+    ----------
+    name : str
+        ``local`` or ``dask``.
+    scheduler : str, optional
+        Address of a Dask scheduler; without it the engine ``dask`` starts a cluster on this machine.
+
+    Raises
+    ------
+    InputError
+        If there is no such engine, what it needs is not installed, or a scheduler is given to another one.
+    """
+    if name == "dask":
+        try:
+            from ui.cluster import dask_engine
+        except ImportError:
+            raise InputError("the engine dask is not installed; install theracode[distributed]") from None
+        return dask_engine(scheduler)
+    if name != "local":
+        raise InputError(f"there is no engine {name[:20]!r}; choose one of: {', '.join(ENGINES)}")
+    if scheduler is not None:
+        raise InputError("a scheduler is for the engine dask; add --engine dask")
+    return local_engine
 
 
 def chunks_of(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -426,7 +510,7 @@ def run_batch(
     settings : Settings, optional
         Defaults for the rows.
     engine : callable
-        How chunks of rows become outcomes, in order.
+        Where the work runs.
     overwrite : bool
         Start again instead of going on with an output that exists.
     progress : callable, optional
@@ -457,7 +541,7 @@ def run_batch(
         cut_torn_line(output)
         cut_torn_line(errors)
         pending = _pending(rows_of.rows(), output, errors, counts)
-        for outcomes in engine(chunks_of(pending), settings or Settings(), workers):
+        for outcomes in engine(partial(code_rows, settings=settings or Settings()), chunks_of(pending), workers):
             for outcome in outcomes:
                 if outcome.fault:
                     counts["failed"] += 1

@@ -6,6 +6,7 @@ one line on standard error.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -275,10 +276,20 @@ def suggest(
 
 @app.command()
 def batch(
-    input_: Annotated[Path, typer.Argument(metavar="INPUT", help=".jsonl, .csv, .parquet, or a folder of .txt.")],
-    output: Annotated[Path, typer.Option(help="JSON Lines, one coding for each note; goes on where an earlier run stopped.")],
+    input_: Annotated[Path, typer.Argument(metavar="INPUT", help=".jsonl, .csv, .parquet, or a folder of .txt or .parquet.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="JSON Lines, one coding for each note; NAME.parquet makes a folder with a file for each row group of a Parquet "
+            "input. Goes on where an earlier run stopped."
+        ),
+    ],
     workers: Annotated[int, typer.Option(min=1, max=256, help="Worker processes.")] = 1,
-    engine: Annotated[str, typer.Option(help="Where the work runs.")] = "local",
+    engine: Annotated[str, typer.Option(help="Where the work runs: local, or dask for a Dask cluster.")] = "local",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of your Dask cluster, which then gets the notes; else one on this machine."),
+    ] = None,
     date_: DateOption = None,
     encounter: EncounterOption = Encounter.auto,
     dominance: DominanceOption = None,
@@ -287,10 +298,11 @@ def batch(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again instead of going on.")] = False,
 ) -> None:
     """Code many notes. Options for a note hold where a row does not say otherwise."""
-    from ui.batch import ENGINES, Settings, run_batch
+    from ui.batch import Settings, engine_named, run_batch
+    from ui.parts import run_parts
 
-    if engine not in ENGINES:
-        raise InputError(f"there is no engine {engine[:20]!r}; choose one of: {', '.join(ENGINES)}")
+    chosen = engine_named(engine, scheduler)
+    run = run_parts if output.suffix == ".parquet" else run_batch
     settings = Settings(
         {
             "date_of_service": _day(date_) or date.today(),
@@ -301,9 +313,7 @@ def batch(
         top,
     )
     with _progress() as report:
-        result = run_batch(
-            input_, output, workers=workers, settings=settings, engine=ENGINES[engine], overwrite=overwrite, progress=report
-        )
+        result = run(input_, output, workers=workers, settings=settings, engine=chosen, overwrite=overwrite, progress=report)
     resumed = f", {result.resumed} of them by an earlier run" if result.resumed else ""
     _console(stderr=True).print(f"{result.done} notes coded{resumed}; {output}")
     if result.failed:
@@ -510,6 +520,28 @@ def bench(
 
 
 @app.command()
+def speed(
+    corpus: Annotated[str, typer.Argument(help="A corpus by name or path; its texts give the notes.")] = "therapy",
+    report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write speed.json and plots there.")] = None,
+    before: Annotated[Path | None, typer.Option(metavar="FILE", help="A speed.json to plot beside this run.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Stages only: no long run, no cold start.")] = False,
+    format_: FormatOption = Format.table,
+) -> None:
+    """Measure the speed of each stage on this machine, as a ratio to bare spaCy in the same run."""
+    from corpora.speed import measure, render_table, write_report
+
+    with _bench_progress() as progress:
+        result = measure(corpus, whole_program=not quick, progress=progress)
+    if format_ is Format.json:
+        _print_json(result.model_dump(mode="json"))
+    else:
+        _console().print(render_table(result))
+    if report is not None:
+        for path in write_report(result, report, before=before):
+            _console(stderr=True).print(f"{path}")
+
+
+@app.command()
 def train(
     extra: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Gold notes that teach too, for example exported decisions.")
@@ -635,26 +667,47 @@ def edition_import(
 def app_command(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8501,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")] = True,
+    sign_in: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For a shared server: provider and roles (docs/shared-server.md).")
+    ] = None,
 ) -> None:
     """Open the pages in a browser, on this machine only."""
     import subprocess
 
     folder = Path(__file__).resolve().parent
     command = [
-        sys.executable, "-m", "streamlit", "run", str(folder / "app.py"),
+        sys.executable, "-m", "ui.serve", "run", str(folder / "app.py"),
         "--server.address=127.0.0.1", f"--server.port={port}",
         f"--server.headless={'false' if browser else 'true'}", "--browser.gatherUsageStats=false",
     ]  # fmt: skip
     paths = [str(folder.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    if sign_in is not None:
+        command += _signed_in(sign_in, environment)
     done = subprocess.run(command, env=environment, check=False)  # noqa: S603 - our own arguments, no shell
     if done.returncode:
         raise InputError(f"the page could not be started (port {port} may be taken)")
 
 
+def _signed_in(file: Path, environment: dict[str, str]) -> list[str]:
+    """Check a sign-in file, name it to the pages, and give what Streamlit must know of it."""
+    from importlib.util import find_spec
+
+    from ui.signin import ENVIRONMENT, read_sign_in
+
+    if find_spec("authlib") is None:
+        raise InputError("signing in needs a library; install it with: pip install 'theracode[server]'")
+    address = read_sign_in(file).address
+    environment[ENVIRONMENT] = str(file.resolve())
+    return [f"--secrets.files={file.resolve()}", f"--browser.serverAddress={address}"]
+
+
 def main() -> None:
     """Entry point of the command ``theracode``."""
-    app(prog_name="theracode")
+    try:
+        app(prog_name="theracode")
+    finally:
+        gc.freeze()  # the process ends: to look for garbage among what it loaded would take longer than a note
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ui.view import claim_list_of
+
 if TYPE_CHECKING:
     from models.coding import Coding, Suggestion
 
@@ -32,9 +34,13 @@ def chosen(coding: Coding, codes: Sequence[str] | None = None) -> list[Suggestio
 
 
 def to_json(coding: Coding, codes: Sequence[str] | None = None) -> str:
-    """The claim list as an indented JSON object: edition, date, and each code with its evidence."""
+    """The claim list as an indented JSON object: edition, date, and each code with its list (medical, treatment) and evidence."""
     rows = [
-        {"position": position, **item.model_dump(mode="json", include={"code", "title", "role", "probability", "evidence"})}
+        {
+            "position": position,
+            "list": claim_list_of(item.code),
+            **item.model_dump(mode="json", include={"code", "title", "role", "probability", "evidence"}),
+        }
         for position, item in enumerate(chosen(coding, codes), start=1)
     ]
     head = coding.model_dump(mode="json", include={"id", "edition", "date_of_service", "encounter"})
@@ -50,12 +56,13 @@ def to_csv(coding: Coding, codes: Sequence[str] | None = None) -> str:
     """The claim list as CSV, first-listed code first."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\r\n")
-    writer.writerow(["position", "code", "title", "role", "probability", "evidence", "note_id", "date_of_service", "edition"])
+    columns = "position code title list role probability evidence note_id date_of_service edition"
+    writer.writerow(columns.split())
     for position, item in enumerate(chosen(coding, codes), start=1):
         evidence = " | ".join(piece.text for piece in item.evidence)
         writer.writerow(
             [
-                position, item.code, item.title, item.role, f"{item.probability:.4f}", _cell(evidence),
+                position, item.code, item.title, claim_list_of(item.code), item.role, f"{item.probability:.4f}", _cell(evidence),
                 _cell(coding.id), coding.date_of_service.isoformat(), coding.edition,
             ]
         )  # fmt: skip
@@ -83,7 +90,7 @@ footer {{ margin-top: 2rem; color: #4a5755; font-size: .85rem; }}
 <h1>Coding summary</h1>
 <p class="head">Note {id} · date of service {date} · {encounter} encounter · ICD-10-CM {edition}</p>
 <table>
-<thead><tr><th>#</th><th>Code</th><th>Title</th><th>Evidence in the note</th></tr></thead>
+<thead><tr><th>#</th><th>Code</th><th>Title</th><th>Diagnosis</th><th>Evidence in the note</th></tr></thead>
 <tbody>
 {rows}
 </tbody>
@@ -101,7 +108,7 @@ def to_html(coding: Coding, codes: Sequence[str] | None = None) -> str:
         evidence = "<br>".join(f"“{html.escape(piece.text)}”" for piece in item.evidence)
         rows.append(
             f"<tr><td>{position}</td><td class='code'>{html.escape(item.code)}</td>"
-            f"<td>{html.escape(item.title)}</td><td>{evidence}</td></tr>"
+            f"<td>{html.escape(item.title)}</td><td>{claim_list_of(item.code)}</td><td>{evidence}</td></tr>"
         )
     extra = ""
     if coding.notices:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from datetime import date
 from functools import cache
@@ -11,27 +12,44 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from lexicon.codes.registry import EditionInfo, edition_for
+from lexicon.errors import TheracodeError
+from ui import signin
 from ui.samples import Sample, samples
 
 if TYPE_CHECKING:
+    import altair as alt
+
     from models.coder import Coder
 
-PRIVACY = (
-    "Everything runs on this machine. The note is not stored, not logged and not sent anywhere; "
-    "it is gone when you close this page."
-)
+PRIVACY = "The note is not stored, not logged and not sent anywhere else; it is gone when you close this page."
+PLACES = {True: "Everything runs on this machine. ", False: "Everything runs on this server. "}
 NO_SAMPLE = "Your own note"
 ENCOUNTERS = {"auto": "Read from the note", "initial": "Initial (A)", "subsequent": "Subsequent (D)", "sequela": "Sequela (S)"}
 HANDEDNESS = {"": "Read from the note", "right": "Right", "left": "Left", "ambidextrous": "Ambidextrous"}
 
 
 def head(title: str, line: str = "") -> None:
-    """Title of the browser tab and the page, the style, and one line below the title."""
+    """Title of the browser tab and the page, one line below it, and the style; one element, so that nothing jumps."""
     st.set_page_config(page_title=f"{title} · theracode", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(Path(__file__).with_name("style.css"))
-    st.title(title, anchor=False)
-    if line:
-        st.html(f'<div class="tc-privacy">{line}</div>')
+    try:
+        person = signin.person()
+    except TheracodeError:
+        person = signin.NOBODY
+    place = PLACES[person.local] if line == PRIVACY else ""
+    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    st.html(f'<h1>{html.escape(title)}</h1><div class="tc-privacy">{place}{line}</div><style>{style}</style>')
+    if person.name:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="signed_in"):
+            st.html(f'<div class="tc-privacy">Signed in as {html.escape(person.name)}, {person.role or "without a role"}</div>')
+            st.button("Sign out", on_click=st.logout, type="tertiary", key="sign_out")
+
+
+def chart(drawn: alt.Chart | alt.LayerChart | alt.FacetChart, label: str) -> None:
+    """Show a plot with its text in a colour that is legible on the page as it is, and with words for who cannot see it."""
+    ink = "#a9b7b5" if st.context.theme.type == "dark" else "#4d5b59"
+    st.altair_chart(
+        drawn.configure_axis(labelColor=ink, titleColor=ink).configure_legend(labelColor=ink, titleColor=ink), alt=label
+    )
 
 
 @st.cache_resource(show_spinner="Loading the code set. The first start compiles it, which takes a few seconds.")
@@ -88,6 +106,7 @@ button { width: 100%; min-height: 2.5rem; padding: .25rem .9rem; font: inherit; 
   color: #fff; background: var(--st-primary-color); border: 1px solid var(--st-primary-color);
   border-radius: var(--st-button-radius, .5rem); }
 button:hover { filter: brightness(1.08); }
+button:disabled { opacity: .4; cursor: default; filter: none; }
 button:focus-visible { outline: 2px solid var(--st-link-color); outline-offset: 2px; }
 """,
         js="""
@@ -95,6 +114,7 @@ export default function ({ parentElement, data }) {
   const button = parentElement.querySelector("button");
   const label = button.querySelector("span");
   label.textContent = data.label;
+  button.disabled = !data.text;
   button.onclick = async () => {
     let done = true;
     try {
@@ -116,5 +136,5 @@ export default function ({ parentElement, data }) {
 
 
 def copy_button(text: str, label: str, *, key: str) -> None:
-    """A button that puts ``text`` on the clipboard with one click and says so."""
+    """A button that puts ``text`` on the clipboard with one click and says so; it is off while there is none."""
     _copy_component()(data={"text": text, "label": label}, key=key)

@@ -9,11 +9,16 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lexicon.tables import read_table
 
 if TYPE_CHECKING:
     from models.audit import AuditReport
+    from models.coder import Explanation
     from models.coding import Coding, Suggestion
 
 WORDS = ((0.8, "very likely"), (0.6, "likely"), (0.4, "even chance"), (0.2, "possible"), (0.0, "unlikely"))
@@ -27,10 +32,34 @@ ROLES = {
     "external": "External cause",
 }
 
+LISTS = {
+    "medical": ("Medical diagnosis", "None: no established condition is on this list."),
+    "treatment": ("Treatment diagnosis", "None: a symptom that belongs to an established condition is not coded beside it."),
+}
+
 
 def probability_word(probability: float) -> str:
     """A word for a probability in [0, 1], so that a bar is never the only sign."""
     return next(word for floor, word in WORDS if probability >= floor)
+
+
+@cache
+def _feature_words() -> dict[tuple[str, bool], str]:
+    """What a feature says in words, by its name and whether its value is above the average."""
+    table = read_table(str(Path(__file__).with_name("feature_words.tsv")))
+    return {(row["feature"], side == "above"): row[side] for row in table for side in ("above", "below")}
+
+
+def carried(explanation: Explanation | None, probability: float, *, top: int = 3) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What carried a probability, in words: what spoke for the code and what against it, ``top`` phrases in all.
+
+    Nothing is said where the explanation belongs to another probability, as after a change of the model.
+    """
+    if explanation is None or explanation.probability != probability:
+        return (), ()
+    told = [(_feature_words().get((part.feature, part.above), ""), part.amount > 0) for part in explanation.parts]
+    told = [item for item in dict.fromkeys(told) if item[0]][:top]
+    return tuple(words for words, up in told if up), tuple(words for words, up in told if not up)
 
 
 # ------------------------------------------------------------------------------------------------ highlighted note
@@ -125,6 +154,9 @@ class Card:
     quotes: tuple[str, ...]
     reasons: tuple[str, ...]
     missing: tuple[str, ...] = ()
+    raised: tuple[str, ...] = ()
+    lowered: tuple[str, ...] = ()
+    rule_id: str = ""
     rule: str = ""
     source: str = ""
     blocked_by: tuple[str, ...] = ()
@@ -145,7 +177,8 @@ def names_code(text: str, code: str) -> bool:
     return re.search(rf"(?<![\w.]){re.escape(code)}(?![\w]|\.\w)", text) is not None
 
 
-def _card(item: Suggestion, questions: Sequence[str]) -> Card:
+def _card(item: Suggestion, questions: Sequence[str], explanation: Explanation | None) -> Card:
+    raised, lowered = carried(explanation, item.probability)
     quotes = dict.fromkeys(" ".join(piece.text.split()) for piece in item.evidence)
     return Card(
         number=item.rank,
@@ -158,14 +191,18 @@ def _card(item: Suggestion, questions: Sequence[str]) -> Card:
         quotes=tuple(quotes),
         reasons=tuple(item.reasons),
         missing=tuple(questions),
+        raised=raised,
+        lowered=lowered,
+        rule_id=item.rule.id if item.rule else "",
         rule=item.rule.text if item.rule else "",
         source=item.rule.source if item.rule else "",
         blocked_by=tuple(item.rule.blocked_by) if item.rule else (),
     )
 
 
-def deck(coding: Coding) -> Deck:
+def deck(coding: Coding, explanations: Mapping[str, Explanation] | None = None) -> Deck:
     """Cards for every suggestion. A question goes to the first recommended code that it names."""
+    explanations = explanations or {}
     of_code: dict[str, list[str]] = {}
     result = Deck()
     for question in coding.questions:
@@ -175,7 +212,7 @@ def deck(coding: Coding) -> Deck:
         else:
             of_code.setdefault(owner, []).append(question)
     for item in coding.suggestions:
-        card = _card(item, of_code.get(item.code, ()))
+        card = _card(item, of_code.get(item.code, ()), explanations.get(item.code))
         getattr(result, item.status).append(card)
     return result
 
@@ -209,6 +246,10 @@ def card_html(card: Card, decision: str = "") -> str:
             f'<span class="tc-bar"><span style="width:{card.percent}%"></span></span>'
             f'<span class="tc-word">{card.percent} % · {card.word}</span></div>'
         )
+        sides = (("For it", card.raised), ("Against it", card.lowered))
+        told = " · ".join(f"<strong>{side}:</strong> {html.escape(', '.join(words))}" for side, words in sides if words)
+        if told:
+            parts.append(f'<div class="tc-carried">{told}</div>')
     if quotes:
         parts.append(f'<div class="tc-quotes"><span class="tc-label">Evidence</span>{quotes}</div>')
     parts.append(_list("Why", card.reasons, "tc-why"))
@@ -242,16 +283,39 @@ def claim_text(codes: Sequence[str]) -> str:
     return ", ".join(codes)
 
 
-def claim_lines(codes: Sequence[str], titles: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """(place, code, title) of the claim list; the first place is named first-listed."""
-    return [
-        ("first-listed" if position == 0 else str(position + 1), code, titles.get(code, ""))
-        for position, code in enumerate(codes)
-    ]
+def place_word(position: int) -> str:
+    """How the place of a code on the claim is written; the first is named first-listed."""
+    return "first-listed" if position == 0 else str(position + 1)
+
+
+def claim_list_of(code: str) -> str:
+    """The list that payers expect a code on: ``treatment`` for signs, symptoms and impairments, else ``medical``."""
+    from models.coder import role_of
+
+    return "treatment" if role_of(code) in ("symptom", "treatment") else "medical"
+
+
+def claim_lists(codes: Sequence[str]) -> list[tuple[str, str, list[str]]]:
+    """Codes as the two lists that payers ask for, with the name of each and what it says when it is empty.
+
+    Medicare asks for a medical (established) diagnosis and a treatment diagnosis (Benefit Policy Manual, chapter 15, 220.3);
+    the established one stands first, and a symptom that belongs to it is not coded beside it (I.B.5).
+    """
+    return [(name, hint, [code for code in codes if claim_list_of(code) == key]) for key, (name, hint) in LISTS.items()]
+
+
+def claim_list_html(name: str, hint: str, *, empty: bool) -> str:
+    """The heading of one of the two lists; an empty one says what that means."""
+    return f'<div class="tc-list"><span class="tc-label">{name}</span>{f"<span>{hint}</span>" if empty else ""}</div>'
 
 
 def claim_html(place: str, code: str, title: str) -> str:
-    """One row of the claim list."""
+    """One row of the claim list; a code without a place waits for its acceptance."""
+    if not place:
+        return (
+            f'<div class="tc-waiting"><span class="tc-place">waits</span><span class="tc-code">{html.escape(code)}</span>'
+            f'<span class="tc-claim-title">{html.escape(title)}</span></div>'
+        )
     css = "tc-place tc-first" if place == "first-listed" else "tc-place"
     return (
         f'<div class="tc-claim"><span class="{css}">{place}</span><span class="tc-code">{html.escape(code)}</span>'

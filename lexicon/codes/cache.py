@@ -6,13 +6,15 @@ long are removed when a new one is written.
 
 from __future__ import annotations
 
+import gc
 import glob
 import hashlib
 import os
 import tempfile
 import time
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,21 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """Leave the garbage collector off while lasting objects are built; also a decorator.
+
+    Building makes no garbage but so many objects that looking for it would double the time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _compiled_path(name: str, key: str) -> Path:

@@ -16,7 +16,7 @@ from typing import Any
 
 import srsly
 
-from lexicon.codes.cache import data_folder, file_digest, load_compiled, store_compiled
+from lexicon.codes.cache import data_folder, file_digest, load_compiled, store_compiled, without_collecting
 from lexicon.codes.changes import Change, apply_changes
 from lexicon.codes.edition import Edition
 from lexicon.codes.tabular import Release, packaged_release_path, parse_tabular
@@ -55,9 +55,9 @@ class EditionInfo:
     notes_as_of: str = ""
 
 
-def editions() -> list[EditionInfo]:
-    """All editions, packaged and imported, by first date; an imported one stands before a packaged one."""
-    known = [
+@cache
+def _packaged_editions() -> tuple[EditionInfo, ...]:
+    return tuple(
         EditionInfo(
             row["name"],
             date.fromisoformat(row["first"]),
@@ -67,10 +67,15 @@ def editions() -> list[EditionInfo]:
             notes_as_of=BASE_NAME,
         )
         for row in read_table("codes/editions.tsv")
-    ]
+    )
+
+
+def editions() -> list[EditionInfo]:
+    """All editions, packaged and imported, by first date; an imported one stands before a packaged one."""
     imported = imported_editions()
     return sorted(
-        [*imported.values(), *(info for info in known if info.name not in imported)], key=lambda i: (i.first, i.path is None)
+        [*imported.values(), *(info for info in _packaged_editions() if info.name not in imported)],
+        key=lambda i: (i.first, i.path is None),
     )
 
 
@@ -193,6 +198,7 @@ def edition_key(info: EditionInfo) -> str:
     return hashlib.sha256(f"{digests}{_code_digest()}{info.name}".encode()).hexdigest()
 
 
+@without_collecting()
 def open_edition(info: EditionInfo) -> Edition:
     """Read an edition from its compiled file, compiling it first if needed. :func:`load_edition` also keeps it.
 

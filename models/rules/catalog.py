@@ -10,7 +10,7 @@ from lexicon.errors import LexiconError
 from lexicon.tables import read_table
 from models.coding import RuleVerdict
 
-Action = Literal["block", "prefer", "ask", "notice"]
+Action = Literal["block", "prefer", "replace", "ask", "notice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Rule:
         Section of the official guidelines, or the kind of tabular note.
     example : str
         A case in which it decides.
+    note, shows : str
+        The case as a note, and what its coding or audit must show; a test reads them, CONTRIBUTING.md has their grammar.
     """
 
     id: str
@@ -36,6 +38,12 @@ class Rule:
     statement: str
     source: str
     example: str
+    note: str
+    shows: str
+
+    def verdict(self, *by: str) -> RuleVerdict:
+        """The rule as the reason why a code is blocked, by other codes or by itself."""
+        return RuleVerdict(id=self.id, text=self.statement, source=self.source, blocked_by=list(by))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,8 @@ class Ruling:
     rule : str
         Id of the rule in the catalogue.
     action : str
-        ``block`` the code, ``prefer`` the codes in ``other`` to it, ``ask`` the clinician, or give a ``notice``.
+        ``block`` the code, ``prefer`` the codes in ``other`` to it if the note proposes them, ``replace`` it by the code
+        in ``other`` in any case, ``ask`` the clinician, or give a ``notice``.
     code : str
         The code that the ruling is about.
     other : tuple of str
@@ -70,14 +79,17 @@ class Ruling:
         return RuleVerdict(id=self.rule, text=self.text, source=self.source, blocked_by=list(self.other))
 
 
+_COLUMNS = tuple(Rule.__dataclass_fields__)
+
+
 @lru_cache(maxsize=1)
 def _catalog() -> dict[str, Rule]:
     catalog: dict[str, Rule] = {}
     for row in read_table("rules.tsv"):
-        rule = Rule(row["id"], row["family"], row["statement"], row["source"], row["example"])
+        rule = Rule(**{name: row[name] for name in _COLUMNS})
         if rule.id in catalog:
             raise LexiconError(f"rules.tsv: rule {rule.id!r} stands twice")
-        if not all((rule.id, rule.family, rule.statement, rule.source, rule.example)):
+        if not all(row[name] for name in _COLUMNS):
             raise LexiconError(f"rules.tsv: rule {rule.id!r} has an empty cell")
         catalog[rule.id] = rule
     return catalog

@@ -17,6 +17,7 @@ from models.options import Option
 from models.rules.catalog import Ruling
 from models.rules.excludes import SYMPTOMS
 from models.rules.external import force_of
+from nlp.finding import Reading
 
 LATE = frozenset({"chronic", "recurrent", "old", "healed"})
 FRESH = frozenset({"acute", "traumatic", "initial"})
@@ -87,7 +88,13 @@ _CONCEPT_FACTS = {
 _SAID = LATE | {"acute", "traumatic"}
 
 
-def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary) -> Coded:
+def sole_mechanism(reading: Reading) -> str:
+    """The mechanism of the note's injuries where it tells only one, whichever sentence it stands in; else empty."""
+    told = {m.cause for m in reading.causes if m.kind == "mechanism" and m.assertion == "present"}
+    return next(iter(told)) if len(told) == 1 else ""
+
+
+def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary, mechanism: str = "") -> Coded:
     """An option as these rules see it.
 
     Parameters
@@ -96,6 +103,8 @@ def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary) -> Coded
     encounter : str
         ``initial`` counts as a current injury.
     vocabulary : Vocabulary
+    mechanism : str
+        That of an injury which names none of its own.
     """
     problem = option.problem
     if problem is None:
@@ -104,10 +113,12 @@ def coded_of(option: Option, *, encounter: str, vocabulary: Vocabulary) -> Coded
     concept = vocabulary.concepts.get(problem.concept)
     facts |= _SAID & (problem.qualifiers | {problem.acuity})
     facts |= _SAID & concept.qualifiers - {"traumatic"} if concept else set()
-    kind, codes = vocabulary.causes.get(problem.cause, ("", ()))
+    told = vocabulary.causes.get(problem.cause, ("", ()))[0] == "mechanism"  # else it is an operation or a disease
+    cause = mechanism if problem.kind == "injury" and not told else problem.cause
+    kind, codes = vocabulary.causes.get(cause, ("", ()))
     if kind == "mechanism" and codes and codes[0].startswith(("V", "W", "X50.0")):
         facts.add("traumatic")
-    force = force_of(problem.cause)
+    force = force_of(cause)
     if force:
         facts.add(f"{force}_trauma")
     if encounter == "initial":
@@ -265,15 +276,19 @@ def fragility_fracture(coded: Sequence[Coded], edition: Edition) -> list[Ruling]
         if "minor_trauma" in item.facts:
             replaced = True
             text = "known osteoporosis and a minor fall: the fracture is coded as osteoporotic (M80)"
-            rulings.append(Ruling("fragility-fracture", "block", item.code, text, source, other))
+            rulings.append(Ruling("fragility-fracture", "replace" if instead else "block", item.code, text, source, other))
         else:
-            text = "known osteoporosis: would the trauma break a normal bone? If not, the fracture is coded to M80"
+            text = (
+                f"Known osteoporosis: would the trauma break a normal bone? If not, {item.code} is coded as {instead or 'M80.-'}."
+            )
             rulings.append(Ruling("fragility-fracture", "ask", item.code, text, source, other))
     if replaced:
         for item in osteoporosis:
             if item.code.startswith("M81"):
                 text = "M81 is osteoporosis without current pathological fracture"
-                current = tuple(c.code for c in coded if c.code.startswith("M80"))
+                current = tuple(c.code for c in coded if c.code.startswith("M80")) or tuple(
+                    code for ruling in rulings if ruling.action == "replace" for code in ruling.other
+                )
                 rulings.append(Ruling("fragility-fracture", "block", item.code, text, "I.C.13.d.1; Excludes1 at M81", current))
     return _unique(rulings)
 
@@ -328,14 +343,16 @@ def pain_codes(coded: Sequence[Coded], vocabulary: Vocabulary, *, pain_managemen
             text = "the cause of the pain is known and treated; G89 is for visits for pain control"
             rulings.append(Ruling("pain-g89", "block", item.code, text, "I.C.6.b.1", tuple(c.code for c in known)))
             continue
-        local = tuple(c.code for c in coded if _is_site_pain(c.code))
+        local = tuple(c.code for c in coded if is_site_pain(c.code))
         if local:
-            text = "G89 first" if pain_management else "the code for the site of the pain first, G89 after it"
+            first, then = ((item.code,), local) if pain_management else (local, (item.code,))
+            text = f"{', '.join(first)} before {', '.join(then)}: the order follows the reason of the visit (I.C.6.b.1.b.ii)."
             rulings.append(Ruling("pain-g89", "notice", item.code, text, "I.C.6.b.1.b.ii", local))
     return rulings
 
 
-def _is_site_pain(code: str) -> bool:
+def is_site_pain(code: str) -> bool:
+    """Whether the code says where it hurts and not why."""
     return code.startswith(("M25.5", "M54", "M79.1", "M79.6", "R07", "R10", "R51"))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
 
 from lexicon.codes.edition import CodeNote, Edition
 from lexicon.vocabulary import Vocabulary
@@ -13,19 +14,22 @@ from models.options import Option
 from models.problems import Problem
 from models.rules.adverse import adverse_effects
 from models.rules.catalog import Ruling, rule
-from models.rules.chronicity import coded_of, rulings
-from models.rules.excludes import conflicts, contradiction, excluding_note, keeper
-from models.rules.external import external_causes
-from models.rules.plausibility import implausible
-from models.rules.questions import questions_for
-from models.rules.sequencing import order
-from models.rules.symptoms import explains
+from models.rules.chronicity import coded_of, is_site_pain, rulings, sole_mechanism
+from models.rules.excludes import conflicts, contradiction, keeper, parted_by
+from models.rules.external import external_causes, has_external_cause
+from models.rules.notices import notices_of
+from models.rules.partners import Added, documented_partners, implied_partners
+from models.rules.plausibility import implausible, maternal_record
+from models.rules.questions import cause_question, questions_for
+from models.rules.sequencing import may_lead, order
+from models.rules.symptoms import explains, rows_of
 from nlp.finding import Reading
 from nlp.layout import DIAGNOSIS_LINE
 
 ALTERNATIVE_FLOOR = 0.02
 DIAGNOSIS_LINE_EASE = 0.6  # a bare diagnosis line says what is meant; the ranker learned from whole notes
-EXTERNAL_PROBABILITY = 0.5  # external causes follow from rules, not from the ranker: neither likely nor unlikely
+LEAST = 1e-5  # enough to stand behind another code
+RULE_PROBABILITY = 0.5  # codes that follow from rules, not from the ranker: neither likely nor unlikely
 REPLACED = {
     "combination": "combination-code",
     "stroke": "stroke-sequela",
@@ -55,24 +59,16 @@ class Verdict:
 
 def mark_explained(options: list[Option], vocabulary: Vocabulary) -> None:
     """Set the feature ``explained`` of symptoms for which the note names a disease that they are part of."""
-    for symptom in options:
-        if symptom.problem is None or symptom.problem.replaced_by:
+    standing = [(option, option.problem) for option in options if option.problem is not None and not option.problem.replaced_by]
+    diseases = [(option, problem) for option, problem in standing if option.place <= 0 and problem.assertion == "present"]
+    for symptom, own in standing:
+        if not rows_of(symptom.code):
             continue
-        for disease in options:
-            if disease is symptom or disease.problem is None or disease.place > 0 or disease.problem.replaced_by:
-                continue
-            if disease.problem.assertion != "present" or disease.problem is symptom.problem:
-                continue
-            if explains(
-                symptom.code,
-                symptom.problem.sites,
-                symptom.problem.side,
-                disease.code,
-                disease.problem.sites,
-                disease.problem.side,
-                vocabulary,
+        for disease, problem in diseases:
+            if problem is not own and explains(
+                symptom.code, own.sites, own.side, disease.code, problem.sites, problem.side, vocabulary
             ):
-                symptom.features["explained"] = max(symptom.features.get("explained", 0.0), 0.5 + disease.problem.weight / 2)
+                symptom.features["explained"] = max(symptom.features.get("explained", 0.0), 0.5 + problem.weight / 2)
 
 
 def decide(
@@ -87,12 +83,15 @@ def decide(
     encounter: str,
     phase_reason: str,
     handedness: str,
+    unrelated: Set[frozenset[str]] = frozenset(),
 ) -> Verdict:
     """Turn scored options into a verdict.
 
     The order of the rules: what a combination replaced or the patient cannot have is blocked, then the best code of each
     problem is recommended if its probability reaches the threshold, then integral symptoms, injury against chronic
-    disease and Excludes1 pairs are resolved, then the rest is ordered and external causes are added.
+    disease and Excludes1 pairs are resolved, codes that belong beside the others are added, what may not be first alone
+    goes, and the rest is ordered; external causes come last. ``unrelated`` are pairs that a reviewer declared to be
+    unrelated conditions (I.A.12.a).
     """
     verdict = Verdict()
     ranked = sorted(options, key=lambda o: (-round(o.probability, 6), o.code))
@@ -101,8 +100,7 @@ def decide(
     blocked: dict[str, RuleVerdict] = {}
     for option in ranked:
         if option.problem is not None and option.problem.replaced_by:
-            known = rule(REPLACED[option.problem.replaced_by])
-            blocked[option.code] = RuleVerdict(id=known.id, text=known.statement, source=known.source)
+            blocked[option.code] = rule(REPLACED[option.problem.replaced_by]).verdict()
     age = note.age if note.age is not None else reading.age
     for option in ranked:
         ruling = implausible(option.code, age=age, sex=note.sex or reading.sex, edition=edition)
@@ -115,18 +113,27 @@ def decide(
         if o.code not in blocked and o.probability >= bar and (o.place == 0) and (o.code[0] not in "VWXY" or note.external_causes)
     ]
     chosen = chosen or [  # an accident without a named injury has no other code, however likely
-        o for o in ranked if o.code not in blocked and o.place == 0 and o.problem and o.problem.concept == UNNAMED_INJURY
+        o
+        for o in ranked
+        if o.code not in blocked and o.place == 0 and o.problem and o.problem.concept == UNNAMED_INJURY and o.problem.derived
     ]
     chosen = _one_code_per_text(chosen)
     chosen = _most_specific(chosen, blocked)
     chosen = _drop_integral(chosen, blocked, vocabulary)
-    coded = [coded_of(o, encounter=encounter, vocabulary=vocabulary) for o in chosen]
-    chosen, remarks = _apply(rulings(coded, edition, vocabulary), chosen, blocked, ranked)
-    chosen, contradictions = _resolve_excludes(chosen, blocked, edition, probability, position)
+    mechanism = sole_mechanism(reading)
+    coded = [coded_of(o, encounter=encounter, vocabulary=vocabulary, mechanism=mechanism) for o in chosen]
+    pain_control = "pain_control" in reading.phases
+    found = rulings(coded, edition, vocabulary, pain_management=pain_control)
+    chosen, remarks = _apply(found, chosen, blocked, ranked, edition)
+    chosen, contradictions = _resolve_excludes(chosen, blocked, edition, probability, position, unrelated)
+    chosen = _on_maternal_record(chosen, blocked)
+    chosen = _with_partners(chosen, ranked, blocked, bar, reading, age, encounter, edition, vocabulary, unrelated)
+    chosen = _grounded(chosen, blocked, edition)
     _block_integral(ranked, chosen, blocked, vocabulary)
-    _block_alternatives(ranked, chosen, blocked, edition)
+    _block_alternatives(ranked, chosen, blocked, edition, unrelated)
+    _place_pain(chosen, pain_control)
     sequence, order_reasons = order([o.code for o in chosen], {o.code: o.lead for o in chosen}, edition)
-    by_code = {o.code: o for o in ranked}
+    by_code = {o.code: o for o in [*ranked, *chosen]}
     for reason in order_reasons:
         moved = reason.split(" ", 1)[0]
         by_code[moved].reasons.append(reason)
@@ -139,50 +146,131 @@ def decide(
     ]
     verdict.items += [Item(o, "blocked", blocked[o.code]) for o in ranked if o.code in blocked]
     verdict.sequence = list(sequence)
-    _add_adverse(verdict, reading, encounter, edition, vocabulary)
     _add_external(verdict, reading, encounter, edition, vocabulary, wanted=note.external_causes)
     verdict.notices = [
-        *_notices(sequence, problems, reading, edition, phase_reason),
+        *notices_of(
+            verdict.sequence,
+            problems,
+            reading,
+            edition,
+            encounter=encounter,
+            phase_reason=phase_reason,
+            age=age,
+            sex=note.sex or reading.sex,
+            unrelated=unrelated,
+        ),
         *contradictions,
-        *(r.text for r in remarks if r.action == "notice"),
+        *(r.text for r in remarks if r.action == "notice" and r.code in recommended),
     ]
     verdict.questions = [
         *(r.text for r in remarks if r.action == "ask"),
+        *(cause_question(code, edition) for code, why in blocked.items() if why.id == "manifestation-not-first"),
         *questions_for([by_code[c] for c in sequence], problems, edition, vocabulary, handedness=handedness),
     ]
     return verdict
 
 
 def _apply(
-    remarks: list[Ruling], chosen: list[Option], blocked: dict[str, RuleVerdict], ranked: list[Option]
+    remarks: list[Ruling], chosen: list[Option], blocked: dict[str, RuleVerdict], ranked: list[Option], edition: Edition
 ) -> tuple[list[Option], list[Ruling]]:
-    """Take out what a ruling blocks; where it prefers another proposed code, that one takes its place."""
+    """Take out what a ruling blocks; where it prefers another proposed code, or replaces it, that one takes its place."""
     by_code = {o.code: o for o in ranked}
     kept = list(chosen)
+    asked: list[Ruling] = []
     for ruling in remarks:
-        if ruling.action not in {"block", "prefer"} or ruling.code in blocked:
+        if ruling.action not in {"block", "prefer", "replace"} or ruling.code in blocked:
             continue
+        if ruling.action == "replace":
+            code, gone = ruling.other[0], by_code[ruling.code]
+            instead = by_code.get(code) or replace(gone, code=code, leaf=edition.stem(code), title=edition.title(code))
+            instead.probability = max(instead.probability, gone.probability)
+            instead.lead = max(instead.lead, gone.lead)
+            instead.reasons = [*gone.reasons, f"instead of {ruling.code}: {ruling.text} ({ruling.source})"]
+            kept += [] if instead in kept else [instead]
+            blocked.pop(code, None)
         if ruling.action == "prefer":
             better = [by_code[code] for code in ruling.other if code in by_code and code not in blocked]
-            if not better:
+            if not better:  # nothing in the note proposes it: the clinician says which one
+                codes = ", ".join(
+                    f"{code}-" if code not in edition or not edition.is_billable(code) else code for code in ruling.other
+                )
+                asked.append(replace(ruling, action="ask", text=f"{ruling.text} ({codes}): is {ruling.code} right?"))
                 continue
             kept += [o for o in better[:1] if o not in kept]
         blocked[ruling.code] = ruling.verdict()
         kept = [o for o in kept if o.code != ruling.code]
-    return kept, remarks
+    return kept, [*remarks, *asked]
 
 
-def _add_adverse(verdict: Verdict, reading: Reading, encounter: str, edition: Edition, vocabulary: Vocabulary) -> None:
-    """The drug behind a drug-induced disease, right after the recommended codes (use additional code)."""
-    for effect in adverse_effects(reading, verdict.sequence, encounter, edition, vocabulary):
-        if effect.code in verdict.sequence:
+def _with_partners(
+    chosen: list[Option],
+    ranked: list[Option],
+    blocked: dict[str, RuleVerdict],
+    bar: float,
+    reading: Reading,
+    age: float | None,
+    encounter: str,
+    edition: Edition,
+    vocabulary: Vocabulary,
+    unrelated: Set[frozenset[str]],
+) -> list[Option]:
+    """The chosen options with the codes that the tabular list or the Index puts beside them, where they are documented."""
+    kept = list(chosen)
+
+    def fits(code: str) -> bool:
+        pairs = conflicts(edition, [*(o.code for o in kept), code], unrelated=unrelated)
+        return code not in blocked and not any(code in {c.code, c.other} for c in pairs)
+
+    for option, beside, note in documented_partners(kept, ranked, set(blocked), bar, edition):
+        if fits(option.code):
+            option.reasons.append(f"asked for by {beside}: {note.label.lower()} note at {note.stands_at} ('{note.text}')")
+            kept.append(option)
+    codes = [o.code for o in kept]
+    added = implied_partners(codes, kept, reading, age, edition)
+    added += [
+        Added(e.code, e.disease, f"use additional code at {e.note.stands_at}: {e.note.text}", ((e.mention.start, e.mention.end),))
+        for e in adverse_effects(reading, codes, encounter, edition, vocabulary)
+    ]
+    by_code = {o.code: o for o in ranked}
+    for item in added:
+        if any(o.code == item.code for o in kept) or not fits(item.code):
             continue
-        option = Option(effect.code, edition.stem(effect.code), edition.title(effect.code), None, 0, "adverse effect")
-        option.probability = EXTERNAL_PROBABILITY
-        option.evidence = [(effect.mention.start, effect.mention.end)]
-        option.reasons = [f"use additional code at {effect.note.stands_at}: {effect.note.text}"]
-        verdict.items.insert(len(verdict.sequence), Item(option, "recommended"))
-        verdict.sequence.append(effect.code)
+        option = by_code.get(item.code) or Option(
+            item.code, edition.stem(item.code), edition.title(item.code), None, 0, "partner"
+        )
+        option.probability = max(option.probability, RULE_PROBABILITY)
+        option.evidence = list(dict.fromkeys([*item.evidence, *option.evidence]))
+        option.reasons.append(item.reason)
+        kept.append(option)
+    return kept
+
+
+def _place_pain(chosen: list[Option], pain_control: bool) -> None:
+    """G89 first where the visit is for pain control, else behind the code of the painful site (I.C.6.b.1.b.ii)."""
+    sites = [o.lead for o in chosen if is_site_pain(o.code)]
+    for option in chosen:
+        if option.code.startswith("G89") and (pain_control or sites):
+            option.lead = 1.0 if pain_control else min(option.lead, min(sites) - LEAST)
+
+
+def _on_maternal_record(chosen: list[Option], blocked: dict[str, RuleVerdict]) -> list[Option]:
+    """Codes of the newborn do not stand on the record of a pregnant patient."""
+    for ruling in maternal_record([o.code for o in chosen]):
+        blocked[ruling.code] = ruling.verdict()
+    return [o for o in chosen if o.code not in blocked]
+
+
+def _grounded(chosen: list[Option], blocked: dict[str, RuleVerdict], edition: Edition) -> list[Option]:
+    """Without external causes that explain no injury, and without manifestations if no code could stand before them."""
+    codes = [o.code for o in chosen]
+    injured = any(has_external_cause(code) for code in codes)
+    leader = any(may_lead(code, edition) and code[0] != "Z" for code in codes)
+    for code in codes:
+        if code[0] in "VWXY" and not injured:
+            blocked[code] = rule("external-cause-last").verdict()
+        elif not leader and edition.is_manifestation(code):
+            blocked[code] = rule("manifestation-not-first").verdict()
+    return [o for o in chosen if o.code not in blocked]
 
 
 def _add_external(
@@ -191,7 +279,7 @@ def _add_external(
     """External causes behind everything else (I.C.20): reported when wanted, otherwise only shown."""
     for cause in external_causes(reading, verdict.sequence, encounter, edition, vocabulary):
         option = Option(cause.code, edition.stem(cause.code), cause.title, None, 0, "external")
-        option.probability = EXTERNAL_PROBABILITY if wanted else ALTERNATIVE_FLOOR
+        option.probability = RULE_PROBABILITY if wanted else ALTERNATIVE_FLOOR
         option.evidence = [(cause.start, cause.end)]
         option.reasons = [cause.reason]
         last = sum(1 for item in verdict.items if item.status == "recommended")
@@ -240,7 +328,7 @@ def _most_specific(chosen: list[Option], blocked: dict[str, RuleVerdict]) -> lis
         if better is None and named and _UNNAMED.match(option.code):
             better = next((o for o in chosen if o.code[0] == "S" and not _UNNAMED.match(o.code)), None)
         if better is not None and (_vague(option) > _vague(better) or _UNNAMED.match(option.code)):
-            blocked[option.code] = RuleVerdict(id=known.id, text=known.statement, source=known.source, blocked_by=[better.code])
+            blocked[option.code] = known.verdict(better.code)
         else:
             kept.append(option)
     return [o for o in chosen if o in kept]
@@ -266,7 +354,7 @@ def _drop_integral(chosen: list[Option], blocked: dict[str, RuleVerdict], vocabu
     kept = []
     for option in chosen:
         row = None
-        if option.problem is not None:
+        if option.problem is not None and rows_of(option.code):
             for other in chosen:
                 if other is option or other.problem is None or other.problem is option.problem:
                     continue
@@ -293,12 +381,13 @@ def _resolve_excludes(
     edition: Edition,
     probability: dict[str, float],
     position: dict[str, int],
+    unrelated: Set[frozenset[str]],
 ) -> tuple[list[Option], list[str]]:
     kept = list(chosen)
     notices: list[str] = []
-    tolerated: set[frozenset[str]] = set()
+    tolerated: set[frozenset[str]] = set(unrelated)
     while True:
-        found = [c for c in conflicts(edition, [o.code for o in kept]) if frozenset((c.code, c.other)) not in tolerated]
+        found = conflicts(edition, [o.code for o in kept], unrelated=tolerated)
         if not found:
             return kept, notices
         conflict = found[0]
@@ -318,7 +407,7 @@ def _resolve_excludes(
 def _block_integral(ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], vocabulary: Vocabulary) -> None:
     """Show symptoms that a recommended disease explains as blocked, also where they were not likely anyway."""
     for option in ranked:
-        if option in chosen or option.code in blocked or option.problem is None or option.place > 0:
+        if option in chosen or option.code in blocked or option.problem is None or option.place > 0 or not rows_of(option.code):
             continue
         for other in chosen:
             if other.problem is None or other.problem is option.problem:
@@ -341,41 +430,23 @@ def _integral(disease: Option, source: str) -> RuleVerdict:
     )
 
 
-def _block_alternatives(ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], edition: Edition) -> None:
-    codes = {o.code for o in chosen}
-    for option in ranked:
-        if option.code in codes or option.code in blocked or option.place > 0:
-            continue
-        for other in chosen:
-            note = excluding_note(edition, other.code, option.code) or excluding_note(edition, option.code, other.code)
-            if note is not None:
-                blocked[option.code] = _excluded(note, other.code)
-                break
-
-
-def _notices(
-    sequence: list[str],
-    problems: list[Problem],
-    reading: Reading,
+def _block_alternatives(
+    ranked: list[Option],
+    chosen: list[Option],
+    blocked: dict[str, RuleVerdict],
     edition: Edition,
-    phase_reason: str,
-) -> list[str]:
-    notices = []
-    if any(edition.sevenths(edition.stem(code)) for code in sequence):
-        notices.append(f"7th characters: {phase_reason}.")
-    for problem in problems:
-        if problem.assertion == "uncertain" and problem.kind in {"diagnosis", "injury"} and problem.mentions:
-            name = problem.mentions[0].text
-            notices.append(f"'{name}' is stated as uncertain and not coded (IV.H); the sign or symptom is.")
-    for code in sequence:
-        if edition.has_older_notes(code):
-            notices.append(f"{code}: code list of {edition.name}; instructional notes as of {edition.notes_as_of}.")
-    for written in reading.written_codes:
-        if "." in written.code and written.code not in edition:
-            notices.append(f"The note writes {written.code}, which is not a code of {edition.name}.")
-        elif "." in written.code and not edition.is_billable(written.code):
-            notices.append(f"The note writes {written.code}, which is not billable in {edition.name}; a longer code is needed.")
-    notices.extend(reading.conflicts)
-    if not sequence:
-        notices.append("Nothing in this note supports a code: no present finding reached the threshold.")
-    return list(dict.fromkeys(notices))
+    unrelated: Set[frozenset[str]],
+) -> None:
+    codes = [o.code for o in chosen]
+    parting = {code: edition.notes(code, kinds=("excludes1",)) for code in codes}
+    for option in ranked:
+        if option.code in parting or option.code in blocked or option.place > 0:
+            continue
+        own = edition.notes(option.code, kinds=("excludes1",))
+        for other in codes:
+            if frozenset((option.code, other)) in unrelated:
+                continue
+            note = parted_by(parting[other], other, option.code) or parted_by(own, option.code, other)
+            if note is not None:
+                blocked[option.code] = _excluded(note, other)
+                break

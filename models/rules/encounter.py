@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from nlp.finding import CueUse, Reading
+from collections.abc import Mapping
+
+from nlp.finding import Reading
+
+MEDICAL_HEADINGS = 2  # that a therapist's evaluation may have too (past history, imaging)
 
 
-def encounter_of(reading: Reading, stated: str) -> tuple[str, str]:
+def encounter_of(reading: Reading, stated: str, visits: Mapping[str, str] | None = None) -> tuple[str, str]:
     """The phase of care and why.
 
     Parameters
@@ -13,22 +17,27 @@ def encounter_of(reading: Reading, stated: str) -> tuple[str, str]:
     reading : Reading
     stated : str
         What the caller said: ``auto``, ``initial``, ``subsequent`` or ``sequela``.
+    visits : mapping of str to str, optional
+        Whose headings tell the kind of visit: ``medical`` or ``therapy`` (``Vocabulary.section_visits``).
 
     Returns
     -------
     (phase, reason)
-        Subsequent unless the note shows more signs of active treatment than of therapy or follow-up.
+        Subsequent unless the note shows more signs of active treatment than of therapy or follow-up. Headings of a
+        physician's visit (review of systems, medications, allergies ...) are such signs: evaluation and continuing
+        treatment by a physician is active treatment (I.C.19.a).
     """
     if stated != "auto":
         return stated, "as stated by the user"
-    initial = _first(reading.phases.get("initial"))
+    initial = reading.phases.get("initial", [])
     later = reading.phases.get("subsequent", [])
-    if initial and len(reading.phases["initial"]) > len(later):
-        return "initial", f"active treatment, from '{initial.text}' at {initial.start}"
+    kinds = [(visits or {}).get(section, "") for section in reading.sections]
+    medical = kinds.count("medical")
+    headings = max(0, medical - MEDICAL_HEADINGS) if medical > kinds.count("therapy") else 0
+    if len(initial) + headings > len(later):
+        if initial:
+            return "initial", f"active treatment, from '{initial[0].text}' at {initial[0].start}"
+        return "initial", f"active treatment: {medical} headings of a physician's visit and no sign of therapy or follow-up"
     if later:
         return "subsequent", f"care during recovery, from '{later[0].text}' at {later[0].start}"
     return "subsequent", "therapy default: routine care during healing or recovery (I.C.19.a)"
-
-
-def _first(cues: list[CueUse] | None) -> CueUse | None:
-    return cues[0] if cues else None

@@ -6,8 +6,11 @@ from collections.abc import Set
 from dataclasses import dataclass
 from functools import lru_cache
 
+from lexicon.codes.advice import Advice, advice_for
 from lexicon.codes.edition import CodeNote, Edition
+from lexicon.facets import load_facets
 from lexicon.tables import read_table
+from lexicon.vocabulary import load_vocabulary
 
 # Codes that say what the patient feels or shows, not what causes it: a diagnosis stays, they go.
 SYMPTOMS = ("M25.4", "M25.5", "M25.6", "M54", "M62.81", "M79.1", "M79.6")
@@ -28,13 +31,39 @@ class Conflict:
 def excluding_note(edition: Edition, code: str, other: str, kind: str = "excludes1") -> CodeNote | None:
     """The nearest note of ``kind`` at ``code`` or an ancestor that names ``other``, or None.
 
-    A note that also names ``code`` itself does not separate the two: a section note on its own members would exclude
+    Notes that name no code ("current injury - see injury of joint by body region") count as ``category_notes.tsv`` encodes
+    them. A note that also names ``code`` itself does not separate the two: a section note on its own members would exclude
     every code from itself.
     """
-    for note in edition.notes(code, kinds=(kind,)):
-        if note.names(other) and not note.names(code):
-            return note
+    note = parted_by(edition.notes(code, kinds=(kind,)), code, other)
+    return advised_note(edition, code, other, kind) if note is None else note
+
+
+def parted_by(notes: tuple[CodeNote, ...], code: str, other: str) -> CodeNote | None:
+    """The first of the notes of ``code`` that names ``other`` and not ``code``, or None."""
+    return next((note for note in notes if note.names(other) and not note.names(code)), None)
+
+
+def advised_note(edition: Edition, code: str, other: str, kind: str = "excludes1") -> CodeNote | None:
+    """A note without codes in its text that parts the two, or None; "by body region" needs both at one place."""
+    for advice in _advice_of(code):
+        if advice.kind == kind and advice.sends_to(other) and (not advice.by_site or _at_one_place(edition, code, other)):
+            return CodeNote(kind, advice.text, advice.stands_at)
     return None
+
+
+@lru_cache(maxsize=16384)
+def _advice_of(code: str) -> tuple[Advice, ...]:
+    """Encoded notes on a code, those of its own category before those of its section."""
+    return tuple(sorted(advice_for(code), key=lambda advice: ("-" in advice.stands_at, -len(advice.stands_at))))
+
+
+def _at_one_place(edition: Edition, first: str, second: str) -> bool:
+    facets, vocabulary = load_facets(edition), load_vocabulary()
+    own, other = facets[edition.stem(first)], facets[edition.stem(second)]
+    if {own.side, other.side} == {"right", "left"}:
+        return False
+    return any(vocabulary.related(a, b) for a in own.sites for b in other.sites)
 
 
 def conflicts(

@@ -9,6 +9,7 @@ from lexicon.codes.edition import Edition
 from lexicon.tables import read_table, split_cell
 from models.rules.catalog import Action, Ruling
 
+_PREGNANT = ("Z33.1", "Z34", "Z3A")
 _ACTIONS: dict[str, Action] = {"block": "block", "notice": "notice"}
 
 
@@ -45,10 +46,10 @@ class Bound:
         return any(code[: len(low)] >= low and code[: len(high)] <= high for low, high in self.spans)
 
 
-@lru_cache(maxsize=32)
-def _bounds_of(letter: str) -> tuple[Bound, ...]:
-    """The rows that may bind codes of one chapter letter."""
-    return tuple(bound for bound in bounds() if any(low[0] <= letter <= high[0] for low, high in bound.spans))
+@lru_cache(maxsize=65536)
+def _bounds_of(code: str) -> tuple[Bound, ...]:
+    """The rows that bind a code; most codes have none."""
+    return tuple(bound for bound in bounds() if bound.names(code))
 
 
 def _span(cell: str) -> tuple[str, str]:
@@ -100,9 +101,7 @@ def implausible(code: str, *, age: float | None, sex: str, edition: Edition) -> 
     CodeError
         If a row speaks and ``code`` is not in the edition.
     """
-    for bound in _bounds_of(code[0]):
-        if not bound.names(code):
-            continue
+    for bound in _bounds_of(code):
         wrong_sex = bool(bound.sex and sex and sex != bound.sex)
         wrong_age = age is not None and not bound.youngest <= age < _end(bound.oldest)
         if wrong_sex or wrong_age:
@@ -112,6 +111,16 @@ def implausible(code: str, *, age: float | None, sex: str, edition: Edition) -> 
                 text = f"{bound.statement} ({known})"
             return Ruling(bound.rule, bound.action, code, text, bound.source)
     return None
+
+
+def maternal_record(codes: list[str]) -> list[Ruling]:
+    """Codes of chapter 16 beside codes of a pregnancy: they are never on the maternal record (I.C.16.a.1).
+
+    A note on a child that tells of its mother's pregnancy has no code of a pregnancy: the age forbids it.
+    """
+    pregnant = tuple(c for c in codes if c[0] == "O" or c.startswith(_PREGNANT))
+    text = "codes of the newborn are never used on the record of the mother"
+    return [Ruling("plausible-newborn", "block", c, text, "I.C.16.a.1", pregnant) for c in codes if pregnant and c[0] == "P"]
 
 
 def _end(oldest: float) -> float:

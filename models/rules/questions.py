@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lexicon.codes.edition import Edition
+from lexicon.codes.edition import NOTE_LABELS, Edition
 from lexicon.facets import CodeFacets, FacetIndex, load_facets
-from lexicon.tables import read_table
+from lexicon.tables import read_table, split_cell
 from lexicon.vocabulary import Vocabulary
 from models.options import Option
 from models.problems import Problem
@@ -17,6 +17,7 @@ CODES_SHOWN = 4
 _SIDED = ("right", "left", "bilateral")
 _VAGUE_WEAKNESS = ("M62.81", "R53.1")
 _NECESSITY = 9.0
+_CAUSE = 9.0
 _OPEN = ("unspecified", "without mention of", "status unknown")
 
 
@@ -71,6 +72,7 @@ def questions_for(
             *_necessity(option, options, facets),
         ):
             found.append(Question(question.value - place / 10, question.text))
+    found.extend(_reminders([o.code for o in options], edition))
     found.extend(_uncertain(problems, facets, edition, vocabulary))
     found.sort(key=lambda q: -q.value)
     return list(dict.fromkeys(q.text for q in found))[:MOST]
@@ -171,6 +173,79 @@ def _says(node: str, sibling: str, leaf: str, edition: Edition, facets: FacetInd
     while common < min(len(words), len(own)) and words[common] == own[common]:
         common += 1
     return " ".join(words[common:] if common > 1 else words)
+
+
+# ---------------------------------------------------------------- codes that belong beside it
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A second code that the tabular list asks for and that matters in therapy; an empty partner is any condition.
+
+    Beside a code of ``unless`` nothing is asked (no body mass index in pregnancy).
+    """
+
+    codes: tuple[str, ...]
+    kind: str
+    partner: tuple[str, ...]
+    unless: tuple[str, ...]
+    value: float
+    question: str
+    source: str
+
+
+@lru_cache(maxsize=1)
+def reminders() -> tuple[Reminder, ...]:
+    """The rows of reminders.tsv."""
+    return tuple(
+        Reminder(
+            tuple(split_cell(row["codes"])),
+            row["kind"],
+            () if row["partner"] == "*" else tuple(split_cell(row["partner"])),
+            tuple(split_cell(row["unless"])),
+            float(row["value"]),
+            row["question"],
+            row["source"],
+        )
+        for row in read_table("reminders.tsv")
+    )
+
+
+def _reminders(codes: list[str], edition: Edition) -> list[Question]:
+    """Partners that are not documented: of the rows of the table, and the cause of every manifestation."""
+    found = []
+    for code in codes:
+        others = [c for c in codes if c != code]
+        for row in reminders():
+            if code.startswith(row.codes) and not any(_answers(o, code, row.partner) or o.startswith(row.unless) for o in others):
+                shown = f": {_below(row.partner, edition)}" if row.partner else ""
+                label = NOTE_LABELS[row.kind].lower()
+                found.append(Question(row.value, f"{row.question}? {code} asks for it ({label}, {row.source}){shown}."))
+        notes = edition.notes(code, kinds=("code_first",))
+        if edition.is_manifestation(code) and not any(n.names(c) for n in notes for c in others):
+            found.append(Question(_CAUSE, cause_question(code, edition)))
+    return found
+
+
+def cause_question(code: str, edition: Edition) -> str:
+    """What to ask of a manifestation whose cause is not documented."""
+    notes = edition.notes(code, kinds=("code_first",))
+    named = [ref.text for note in notes for ref in note.references][:CODES_SHOWN]
+    where = f"; code first at {notes[0].stands_at}" if notes else ""
+    such = f", such as {', '.join(named)}" if named else ""
+    return f"Which disease causes it? The code of the cause stands before {code} (I.A.13{where}){such}."
+
+
+def _answers(other: str, code: str, partner: tuple[str, ...]) -> bool:
+    return other.startswith(partner) if partner else other[0] not in "VWXYZ" and other[:3] != code[:3]
+
+
+def _below(prefixes: tuple[str, ...], edition: Edition) -> str:
+    """The billable codes of prefixes where they are few, else the prefixes."""
+    leaves = [leaf for prefix in prefixes for leaf in edition.leaves_below(prefix)]
+    if len(leaves) <= MOST:
+        return ", ".join(leaves)
+    return ", ".join(f"{prefix}.-" if len(prefix) == 3 else f"{prefix}-" for prefix in prefixes)
 
 
 # ---------------------------------------------------------------- defaults, necessity, uncertainty

@@ -29,6 +29,12 @@ def integral_table() -> tuple[Integral, ...]:
     )
 
 
+@lru_cache(maxsize=16384)
+def rows_of(symptom: str) -> tuple[Integral, ...]:
+    """The rows that may make a code an integral symptom; most codes have none."""
+    return tuple(row for row in integral_table() if symptom.startswith(row.symptoms))
+
+
 def explains(
     symptom: str,
     symptom_sites: tuple[str, ...],
@@ -49,10 +55,10 @@ def explains(
     symptom_side, disease_side : str
         A symptom of the other side is never explained.
     """
-    for row in integral_table():
-        if not symptom.startswith(row.symptoms) or not disease.startswith(row.diseases) or disease.startswith(row.symptoms):
+    for row in rows_of(symptom):
+        if not disease.startswith(row.diseases) or disease.startswith(row.symptoms):
             continue
-        if row.where == "any" or (row.where == "region" and True):
+        if row.where in {"any", "region"}:  # the codes of a region name it themselves
             return row
         if symptom_side in {"right", "left"} and disease_side in {"right", "left"} and symptom_side != disease_side:
             continue

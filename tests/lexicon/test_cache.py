@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lexicon.codes import load_edition
-from lexicon.codes.cache import KEPT, load_compiled, store_compiled, write_atomically
+from lexicon.codes.cache import KEPT, load_compiled, store_compiled, without_collecting, write_atomically
 from lexicon.codes.edition import Edition
 from lexicon.codes.registry import BASE_NAME, EditionInfo, edition_info, edition_key, open_edition
 from lexicon.errors import EditionError
@@ -195,3 +196,15 @@ def test_a_warm_load_costs_less_than_importing_the_package_that_carries_the_list
     assert package[2] and not warm[2]
     assert warm[0] < package[0]
     assert warm[1] - bare[1] < 150_000 < package[1]
+
+
+def test_the_collector_rests_while_something_is_built_and_works_again_after_a_fault() -> None:
+    @without_collecting()
+    def build() -> bool:
+        return gc.isenabled()
+
+    assert not build()
+    assert gc.isenabled()
+    with pytest.raises(ValueError, match="bad table"), without_collecting():
+        raise ValueError("bad table")
+    assert gc.isenabled()

@@ -67,6 +67,8 @@ PHASES = frozenset(
         "malunion",
         "closed",
         "open",
+        "open_type_3",
+        "pain_control",
         "acute",
         "subacute",
         "chronic",

@@ -30,6 +30,16 @@ def of(found: AuditReport, kind: str, code: str = "") -> AuditFinding:
     return matching[0]
 
 
+def test_a_letter_of_another_table_is_named(coder: Coder) -> None:
+    finding = of(report(coder, "torus fx R distal radius, cast off", ["S52.521B"]), "seventh_character")
+    assert finding.message == "B is not a 7th character of the code; the nearest table, at S52.52, has A, D, G, K, P, S"
+
+
+def test_a_partner_cites_the_note_that_asks_for_it(coder: Coder) -> None:
+    finding = of(report(coder, "Diabetic foot ulcer right heel", ["E11.621"]), "missing")
+    assert finding.citation.endswith("use additional code at E11.621")
+
+
 def test_right_codes_have_no_findings(coder: Coder) -> None:
     found = report(coder, "Dx: R knee OA.", ["m1711"])
     assert found.codes == ["M17.11"]
@@ -48,6 +58,12 @@ def test_right_codes_have_no_findings(coder: Coder) -> None:
         ("L ankle sprain, PT visit.", ["S93.402"], "seventh_character", "error", "S93.402D"),
         ("Whiplash, PT visit.", ["S13.4D"], "seventh_character", "error", "S13.4XXD"),
         ("Fell down stairs. L ankle sprain, PT visit.", ["S93.402D", "W10.9XXA"], "seventh_character", "error", "W10.9XXD"),
+        ("torus fx R distal radius, cast off", ["S52.521B"], "seventh_character", "error", "S52.521D"),
+        ("Bilateral knee OA.", ["M17.11", "M17.12"], "wrong_side", "error", "M17.0"),
+        ("Alzheimer's disease with dementia", ["F02.80"], "order", "error", "G30.9"),
+        ("Diabetic foot ulcer right heel", ["E11.621"], "missing", "warning", "L97.419"),
+        ("statin myopathy", ["G72.0"], "missing", "warning", "T46.6X5D"),
+        ("Type 1 diabetes with polyneuropathy", ["E11.42"], "unsupported", "warning", "E10.42"),
     ],
 )
 def test_a_code_and_its_correction(coder: Coder, text: str, codes: list[str], kind: str, severity: str, correction: str) -> None:

@@ -83,3 +83,14 @@ def test_combination_code(coder: theracode.Coder, text: str, code: str, never: t
     sequence = coder.suggest(text, date_of_service=DAY).sequence
     assert code in sequence
     assert not set(never) & set(sequence)
+
+
+@pytest.mark.parametrize(
+    ("text", "sequence"),
+    [
+        ("CHF, HTN. CKD stage 3.", ["I13.0", "I50.9", "N18.30"]),
+        ("Lymphedema R arm post mastectomy.", ["I97.2", "Z90.11"]),  # the cause joins what lies apart
+    ],
+)
+def test_combined_in_a_note(coder: theracode.Coder, text: str, sequence: list[str]) -> None:
+    assert coder.suggest(text, date_of_service=DAY).sequence == sequence

@@ -7,16 +7,16 @@ from datetime import date
 import pytest
 
 import theracode
-from models.derive import Deriver
+from models.derive import LATE_EFFECT, Deriver
 from models.problems import Problem, problems_of
 
 DAY = date(2026, 3, 14)
 
 
-def derived(coder: theracode.Coder, text: str, encounter: str = "subsequent", year: int = 2026) -> list[Problem]:
+def derived(coder: theracode.Coder, text: str, *, acute: bool = False, year: int = 2026) -> list[Problem]:
     reading = coder.reader.read(text)
     problems = coder.combiner.combine(problems_of(reading, coder.vocabulary))
-    return coder.deriver.derive(problems, encounter, reading, year)
+    return coder.deriver.derive(problems, acute=acute, reading=reading, year=year)
 
 
 def live(problems: list[Problem]) -> set[str]:
@@ -60,7 +60,7 @@ def test_a_past_stroke_without_deficit_is_history(coder: theracode.Coder) -> Non
 
 
 def test_an_acute_stroke_is_left_alone(coder: theracode.Coder) -> None:
-    assert not any(p.stems for p in derived(coder, "Acute stroke with aphasia.", encounter="initial"))
+    assert {stem[:3] for p in derived(coder, "Acute stroke with aphasia.", acute=True) for stem in p.stems} == {"I63"}
 
 
 # ---------------------------------------------------------------- aftercare (I.C.21.c.7, II.K)
@@ -112,4 +112,49 @@ def test_a_named_injury_needs_no_unnamed_one(coder: theracode.Coder) -> None:
 
 def test_deriving_adds_nothing_to_plain_problems(coder: theracode.Coder) -> None:
     problems = [Problem("vertigo", "symptom")]
-    assert Deriver(coder.vocabulary).derive(problems, "subsequent") == problems
+    assert Deriver(coder.vocabulary).derive(problems) == problems
+
+
+# ---------------------------------------------------------------- numbers and late effects
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Concussion without LOC. PT follow-up.", "S06.0X0D"),
+        ("Concussion with loss of consciousness of 10 minutes.", "S06.0X1D"),
+        ("Concussion, LOC 45 min.", "S06.0X9D"),  # a concussion knows no longer duration
+        ("TBI with LOC 45 minutes.", "S06.9X2D"),
+        ("TBI, unconscious for 3 hours.", "S06.9X3D"),
+        ("Diffuse axonal injury, unconscious for nine days.", "S06.2X5D"),
+    ],
+)
+def test_loss_of_consciousness(coder: theracode.Coder, text: str, code: str) -> None:
+    assert code in coder.suggest(text, date_of_service=DAY).sequence
+
+
+@pytest.mark.parametrize(("weeks", "code"), [(10, "O26.891"), (20, "O26.892"), (28, "O26.893")])
+def test_the_week_tells_the_trimester(coder: theracode.Coder, weeks: int, code: str) -> None:
+    text = f"First pregnancy, {weeks} weeks, pelvic girdle pain."
+    assert coder.suggest(text, date_of_service=DAY).sequence[0] == code
+
+
+def test_type_1_diabetes_takes_its_complications_along(coder: theracode.Coder) -> None:
+    problems = {p.concept: p for p in derived(coder, "Type 1 diabetes, polyneuropathy.")}
+    assert problems["diabetic_polyneuropathy"].stems == ("E10.42",)
+
+
+def test_a_diabetic_ulcer_is_two_codes(coder: theracode.Coder) -> None:
+    found = [p.stems for p in derived(coder, "Diabetic foot ulcer right heel.") if p.concept == "diabetic_foot_ulcer"]
+    assert found == [("E11.621", "E10.621"), ("L97",)]
+
+
+def test_an_injury_behind_a_late_effect_is_marked(coder: theracode.Coder) -> None:
+    text = "Contracture of left elbow after old humerus fracture, late effect."
+    (injury,) = [p for p in derived(coder, text) if p.kind == "injury"]
+    assert injury.assertion == "present"
+    assert LATE_EFFECT in injury.qualifiers
+
+
+def test_an_injury_without_a_residual_is_not_marked(coder: theracode.Coder) -> None:
+    assert not [p for p in derived(coder, "Old humerus fracture, late effect.") if LATE_EFFECT in p.qualifiers]

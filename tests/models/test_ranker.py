@@ -89,13 +89,23 @@ def test_contributions_of_a_real_option_sum_to_its_log_odds(coder: theracode.Cod
         assert 1 / (1 + np.exp(-odds)) == pytest.approx(item.probability)
 
 
+def test_the_coder_explains_the_probabilities_that_it_gives(coder: theracode.Coder, dev_notes: list[GoldNote]) -> None:
+    for gold in dev_notes[:3]:
+        note = gold.to_note()
+        explained = coder.explain(note)
+        scored = [item for item in coder.suggest(note).suggestions if item.code in explained]
+        assert scored and all(explained[item.code].probability == item.probability for item in scored)
+        assert all(explained[item.code].parts for item in scored)
+
+
 def test_explanation_names_the_heaviest_features() -> None:
     ranker = small_ranker()
     strongest = FEATURE_NAMES[int(np.argmax(np.abs(ranker.report.weight)))]
-    phrases = ranker.explain(option({strongest: 30.0}), top=1)
-    assert phrases[0].startswith(strongest.replace("_", " "))
+    heaviest, *others = ranker.explain(option({strongest: 30.0}))
+    assert heaviest.feature == strongest and heaviest.above
+    assert all(abs(heaviest.amount) >= abs(part.amount) >= 0.2 for part in others)
     average = option(dict(zip(FEATURE_NAMES, ranker.report.mean, strict=True)))
-    assert ranker.explain(average) == []
+    assert ranker.explain(average) == ()
 
 
 def test_scores_are_what_the_estimators_say() -> None:

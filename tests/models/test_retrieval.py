@@ -145,3 +145,11 @@ def test_the_index_is_reached(titles: TitleIndex) -> None:
         reached[code[0]] += any(leaf.startswith(code) or code.startswith(leaf) for leaf in found(titles, ", ".join(row["path"])))
     assert min(counted.values()) > 50
     assert {letter: reached[letter] / counted[letter] >= floor for letter, floor in FLOORS.items()} == dict.fromkeys(FLOORS, True)
+
+
+def test_ties_stand_in_the_order_of_codes_and_a_shorter_list_is_the_beginning_of_a_longer_one(titles: TitleIndex) -> None:
+    for text in ("fracture", "pain", "burn of leg", "sprain, ankle"):
+        long = titles.search(phrase(text), top=400)
+        assert long == sorted(long, key=lambda pair: (-pair[1], pair[0]))
+        assert titles.search(phrase(text), top=5) == long[:5]
+        assert len(long) > 5

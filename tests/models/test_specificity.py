@@ -156,3 +156,19 @@ def test_the_caller_may_state_the_dominance(coder: theracode.Coder) -> None:
 )
 def test_plantar_fasciitis_has_a_side_from_october_2026(coder: theracode.Coder, day: date, code: str) -> None:
     assert coder.suggest("L plantar fasciitis", date_of_service=day).sequence == [code]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Open fracture L tibia shaft type II s/p ORIF, therapy.", "S82.202E"),
+        ("Gustilo IIIB open fracture of left tibia shaft, s/p ORIF, therapy.", "S82.202F"),
+        ("L humeral shaft open fracture type III s/p ORIF, PT.", "S42.302D"),  # its table has no letters for open healing
+        ("Closed fracture L distal radius, delayed union. OT.", "S52.502G"),
+        ("Nonunion of R distal radius fracture.", "S52.501K"),
+        ("Malunion of clavicle fracture right, PT.", "S42.001P"),
+        ("torus fx R distal radius, nonunion", "S52.521K"),
+    ],
+)
+def test_healing_and_open_fractures(coder: theracode.Coder, text: str, code: str) -> None:
+    assert code in coder.suggest(text, date_of_service=date(2026, 3, 14)).sequence

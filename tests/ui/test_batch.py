@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 import pytest
@@ -46,7 +47,7 @@ def errors(path: Path) -> list[tuple[int, str, str]]:
     return [(row["number"], row["id"], row["reason"]) for row in map(json.loads, lines)]
 
 
-def echo(chunks: Iterator[list[Row]], settings: Settings, workers: int) -> Iterator[list[Outcome]]:
+def echo(task: Callable[[Any], Any], chunks: Iterator[Any], workers: int) -> Iterator[Any]:
     """An engine that codes nothing, for tests of what stands around it."""
     for chunk in chunks:
         yield [

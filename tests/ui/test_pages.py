@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from corpora.bench import BenchConfig, BenchResult, Interval, SystemResult
 from lexicon.codes.registry import load_edition
 from models.coder import Coder
-from ui import anatomy_view
+from ui import anatomy_view, benchmark_view
 from ui.samples import FOLDER, TITLES, Sample, samples
 
 SCREENS = Path(__file__).resolve().parents[2] / "ui" / "screens"
@@ -236,8 +236,12 @@ def test_exclusions_go_both_ways_and_skip_the_code_itself() -> None:
     edition = load_edition("FY2026-April")
     outgoing, incoming = anatomy_view.exclusions(edition, "M62.81")
     assert ("excludes1", "M62.84-") in outgoing and ("excludes1", "R53.1") in incoming
-    dot = anatomy_view.graph_dot("M62.81", outgoing, incoming)
+    dot = anatomy_view.graph_dot(edition, "M62.81", outgoing, incoming)
     assert dot.startswith("digraph") and '"from R53.1" -> "M62.81"' in dot and dot.endswith("}")
+    assert 'tooltip="Weakness"' in dot and [kind for kind, _ in outgoing] == sorted(kind for kind, _ in outgoing)
+    rows = anatomy_view.exclusions_html(edition, outgoing, incoming)
+    assert rows.count("tc-noterow") == len(outgoing) + len(incoming)
+    assert 'Excludes1</strong> is named at <a href="?code=R53.1" target="_self">R53.1</a>' in rows
 
 
 def test_a_note_links_its_codes_and_escapes_the_rest() -> None:
@@ -260,14 +264,33 @@ def report() -> BenchResult:
 
 def test_benchmark_reads_a_report_and_compares_two() -> None:
     app = page("benchmark")
-    assert not app.exception and "No report is open" in app.caption[0].value
+    assert not app.exception and "theracode bench --report" in markup(app)
     app.file_uploader(key="bench_first").set_value(("bench.json", report().to_json().encode(), "application/json")).run()
     assert not app.exception
     assert app.dataframe[0].value.loc["recall@5", "theracode"] == "0.90 [0.80, 0.95]"
     other = report().model_copy(update={"corpus_digest": "b"}).to_json().encode()
     app.file_uploader(key="bench_second").set_value(("bench.json", other, "application/json")).run()
     assert not app.exception and "different notes" in app.warning[0].value
-    assert list(app.dataframe[0].value.columns) == ["theracode (first)", "theracode (second)"]
+    assert list(app.dataframe[0].value.columns) == ["theracode, first", "theracode, second", "theracode, change"]
+    assert app.dataframe[0].value.loc["recall@5", "theracode, change"] == "same"
+    assert app.dataframe[0].value.loc["f1", "theracode, change"] == "not defined"
+
+
+@pytest.mark.parametrize(
+    ("metric", "second", "told"),
+    [
+        ("recall@5", Interval(value=0.94, low=0.85, high=0.98), "+0.04 better, intervals overlap"),
+        ("recall@5", Interval(value=0.5, low=0.4, high=0.6), "-0.40 worse, intervals apart"),
+        ("ece", Interval(value=0.5, low=0.4, high=0.6), "-0.40 better, intervals apart"),
+        ("excludes1", Interval(value=2.9, low=None, high=None), "+2 worse"),
+        ("recall@5", Interval(value=0.901, low=0.8, high=0.95), "same"),
+        ("recall@5", Interval(value=None, low=None, high=None), "not defined"),
+        ("recall@5", None, "not defined"),
+    ],
+)
+def test_a_change_between_two_runs_is_told_with_its_direction(metric: str, second: Interval | None, told: str) -> None:
+    first = Interval(value=0.9, low=0.8, high=0.95)
+    assert benchmark_view.change(metric, first, second) == told
 
 
 def test_benchmark_refuses_another_file() -> None:

@@ -91,7 +91,7 @@ def imported_second(store: Store) -> AppTest:
     show(app, "Import")
     app.file_uploader(key="review_files_list").set_value([("visits.jsonl", NOTES, "application/json")]).run()
     click(app, "Import")
-    app.selectbox(key="review_batch").set_value(None).run()
+    app.selectbox(key="review_batch").set_value(0).run()
     assert len(repo.queue(store)) == 3
     return app
 
@@ -189,12 +189,34 @@ def test_an_exclusion_is_overridden_with_its_reason(store: Store) -> None:
     assert app.info[0].value == "Since when?" and "A notice." in markup(app)
     click(app, "Override for R53.1")
     assert "reason of an override is missing" in app.error[0].value
-    app.text_input(key="review_why_R53.1").set_value("unrelated conditions")
+    assert app.text_input(key="review_why_R53.1").label == "R53.1 and M62.81 are unrelated conditions, because"
+    app.text_input(key="review_why_R53.1").set_value("weak before the illness")
     click(app, "Override for R53.1")
     (row,) = repo.decisions(store)
-    assert (row.what, row.code, row.reason, row.rule) == ("override", "R53.1", "unrelated conditions", "excludes1")
+    reason = "unrelated conditions (I.A.12.a): weak before the illness"
+    assert (row.what, row.code, row.reason, row.rule) == ("override", "R53.1", reason, "excludes1")
+    assert f"R53.1 overrides excludes1: {reason}" in markup(app)
     click(accept_all(app), "Sign off")
     assert repo.open_note(store, note).reading.codes == ("M62.81", "R53.1")
+
+
+def test_a_code_that_a_coder_adds_against_an_exclusion_is_overridden_too(store: Store) -> None:
+    app = imported()
+    note = repo.queue(store)[0].id
+    accept_all(app)
+    for code in ("M62.81", "R53.1"):
+        app.text_input(key="review_add").set_value(code)
+        click(app, "Add")
+    assert any("R53.1" in warning.value and "say why both hold" in warning.value for warning in app.warning)
+    click(app, "Sign off")
+    assert "may not be reported together" in app.error[0].value
+    (field,) = [field for field in app.text_input if "are unrelated conditions" in field.label]
+    field.set_value("one arm, and tired all over")
+    click(app, next(button.label for button in app.button if button.label.startswith("Override for")))
+    row = repo.decisions(store)[-1]
+    assert (row.what, row.rule) == ("override", "excludes1") and row.reason.endswith("tired all over")
+    click(app, "Sign off")
+    assert {"M62.81", "R53.1"} <= set(repo.open_note(store, note).reading.codes)
 
 
 def test_filters_and_keys(store: Store) -> None:

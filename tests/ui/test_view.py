@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from datetime import date
 from html import unescape
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lexicon.tables import read_table
 from models.audit import AuditFinding, AuditReport
+from models.coder import Explanation
 from models.coding import Coding, Evidence, RuleVerdict, Suggestion
+from models.options import FEATURE_NAMES
+from models.ranker import Part
 from ui import view
 
 TEXT = "R knee OA & <b>pain</b>, s/p R TKA"
@@ -115,7 +120,35 @@ def test_the_claim_list_keeps_the_sequence_and_moves_inside_its_ends() -> None:
     assert view.moved(["A", "B"], "A", -1) == ["A", "B"]
     assert view.moved(["A", "B"], "X", 1) == ["A", "B"]
     assert view.claim_text(["A", "B"]) == "A, B"
-    assert view.claim_lines(["A", "B"], {"A": "first"}) == [("first-listed", "A", "first"), ("2", "B", "")]
+    assert [view.place_word(position) for position in range(3)] == ["first-listed", "2", "3"]
+
+
+def test_payers_get_two_lists() -> None:
+    lists = view.claim_lists(["M17.11", "R26.2", "Z96.651", "M62.81", "S52.521D"])
+    assert [(name, codes) for name, _, codes in lists] == [
+        ("Medical diagnosis", ["M17.11", "Z96.651", "S52.521D"]),
+        ("Treatment diagnosis", ["R26.2", "M62.81"]),
+    ]
+    _, (name, hint, codes) = view.claim_lists(["M17.11"])
+    assert not codes and "not coded beside it" in view.claim_list_html(name, hint, empty=True)
+    assert "waits" in view.claim_html("", "R26.2", "<b>") and "<b>" not in view.claim_html("", "R26.2", "<b>")
+
+
+def test_what_carried_a_probability_is_told_in_words() -> None:
+    parts = (Part("margin", 1.0, True), Part("weight", 0.9, False), Part("past", -0.8, True), Part("mentions", 0.5, False))
+    told = view.carried(Explanation(0.7, parts), 0.7)
+    assert told == (("no other code comes near", "named once"), ("a matter of the past",)), "what has no words is left out"
+    assert view.carried(Explanation(0.7, parts), 0.7, top=1) == (("no other code comes near",), ())
+    assert view.carried(Explanation(0.7, parts), 0.6) == ((), ()), "another probability is another model"
+    assert view.carried(None, 0.7) == ((), ())
+    (card,) = view.deck(coding(suggestion(1, "M17.11", [])), {"M17.11": Explanation(0.9, parts)}).recommended
+    assert "<strong>For it:</strong> no other code comes near" in view.card_html(card)
+    assert "<strong>Against it:</strong> a matter of the past" in view.card_html(card)
+
+
+def test_every_feature_has_words() -> None:
+    rows = read_table(str(Path(view.__file__).with_name("feature_words.tsv")))
+    assert sorted(row["feature"] for row in rows) == list(FEATURE_NAMES) and all(row["above"] for row in rows)
 
 
 def test_hovering_rules_name_every_card() -> None:

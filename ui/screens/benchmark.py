@@ -9,11 +9,14 @@ import pandas as pd
 import streamlit as st
 from pydantic import ValidationError
 
-from corpora.bench import ERROR_KINDS, TABLE_METRICS, BenchResult, SystemResult, shown
-from corpora.metrics import LOWER_IS_BETTER
-from ui import page
+from corpora.bench import ERROR_KINDS, BenchResult, SystemResult
+from ui import benchmark_view, page
 
 ACCENTS = ["#0f8079", "#b3691e", "#4f6f8f", "#7d5ba6", "#8a8f98", "#a34a5b"]
+INTRO = (
+    "Run <code>theracode bench --report FOLDER</code> and open the <code>bench.json</code> that it writes. Each figure stands "
+    "with its interval, with the kinds of errors, the calibration and the worst notes. A second report is compared one by one."
+)
 PLOTTED = ("recall@5", "mrr", "p@1", "f1", "forbidden")
 
 
@@ -28,21 +31,6 @@ def _load(label: str, key: str) -> BenchResult | None:
         return None
 
 
-def _figures(systems: Mapping[str, SystemResult]) -> pd.DataFrame:
-    rows = []
-    for metric in TABLE_METRICS:
-        row = {"metric": f"{metric} ↓" if metric in LOWER_IS_BETTER else metric}
-        for name, system in systems.items():
-            interval = system.metrics.get(metric)
-            if interval is None or interval.value is None:
-                row[name] = "not defined"
-            else:
-                spread = "" if interval.low is None else f" [{shown(metric, interval.low)}, {shown(metric, interval.high)}]"
-                row[name] = f"{shown(metric, interval.value)}{spread}"
-        rows.append(row)
-    return pd.DataFrame(rows).set_index("metric")
-
-
 def _bars(systems: Mapping[str, SystemResult]) -> alt.Chart | alt.LayerChart | alt.FacetChart:
     rows = [
         {"metric": metric, "system": name, "value": value.value, "low": value.low, "high": value.high}
@@ -55,7 +43,9 @@ def _bars(systems: Mapping[str, SystemResult]) -> alt.Chart | alt.LayerChart | a
         xOffset=alt.XOffset("system:N", sort=list(systems)),
     )
     colour = alt.Color(
-        "system:N", scale=alt.Scale(domain=list(systems), range=ACCENTS), legend=alt.Legend(orient="bottom", title=None)
+        "system:N",
+        scale=alt.Scale(domain=list(systems), range=ACCENTS),
+        legend=alt.Legend(orient="bottom", title=None, columns=2),
     )
     bars = base.mark_bar().encode(y=alt.Y("value:Q", title=None, scale=alt.Scale(domain=[0, 1])), color=colour)
     spread = base.mark_rule(color=ACCENTS[4]).encode(y="low:Q", y2="high:Q")
@@ -88,16 +78,17 @@ def _details(result: BenchResult) -> None:
     with left:
         st.subheader("Kinds of errors", anchor=False)
         errors = pd.DataFrame({"kind": ERROR_KINDS, "count": [system.errors.get(kind, 0) for kind in ERROR_KINDS]})
-        st.altair_chart(
+        page.chart(
             alt.Chart(errors)
             .mark_bar(color=ACCENTS[0])
             .encode(x=alt.X("count:Q", title=None), y=alt.Y("kind:N", sort=list(ERROR_KINDS), title=None))
-            .properties(height=280)
+            .properties(height=280),
+            "How often each kind of error occurs",
         )
     with right:
         st.subheader("Calibration", anchor=False)
         if system.calibration:
-            st.altair_chart(_calibration(system))
+            page.chart(_calibration(system), "Share of accepted suggestions by their probability")
         else:
             st.caption("The report holds no calibration for this system.")
     if system.by_setting:
@@ -125,22 +116,24 @@ def main() -> None:
     with right:
         second = _load("A second report to compare with (optional)", "bench_second")
     if first is None:
-        st.caption("No report is open. Run theracode bench with --report, then open bench.json here.")
+        with st.container(border=True):
+            st.html(f'<p class="tc-intro">{INTRO}</p>')
         return
     st.caption(
         f"{first.corpus}: {first.notes} notes, {first.groups} required groups, editions {', '.join(first.editions)}, "
         f"seed {first.config.seed}"
     )
     systems = {system.name: system for system in first.systems}
-    if second is not None:
-        if second.corpus_digest != first.corpus_digest:
-            st.warning("The two reports measure different notes; their figures cannot be compared one to one.")
-        systems = {f"{name} (first)": system for name, system in systems.items()}
-        systems |= {f"{system.name} (second)": system for system in second.systems}
+    others = {system.name: system for system in second.systems} if second is not None else {}
+    if second is not None and second.corpus_digest != first.corpus_digest:
+        st.warning("The two reports measure different notes; their figures cannot be compared one to one.")
     st.subheader("Figures with 95 % intervals", anchor=False)
     st.caption("↓ means that lower is better.")
-    st.dataframe(_figures(systems), height="content")
-    st.altair_chart(_bars(systems))
+    st.dataframe(benchmark_view.figures(systems, others), height="content")
+    if others:
+        systems = {f"{name}, first": system for name, system in systems.items()}
+        systems |= {f"{name}, second": system for name, system in others.items()}
+    page.chart(_bars(systems), "The chief figures of each system as bars")
     _details(first)
 
 

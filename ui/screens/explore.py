@@ -12,6 +12,10 @@ from lexicon.codes.registry import load_edition
 from lexicon.errors import TheracodeError
 from ui import anatomy_view, page
 
+INTRO = (
+    "Search the official code set by words or by code. Each code is shown with its parts, its place in the hierarchy, its own "
+    "and inherited notes, and what may not be reported beside it. Or start with one of these."
+)
 EXAMPLES = ("M62.81", "S52.521A", "M54.5", "I69.35")
 
 
@@ -53,10 +57,12 @@ def _graph(edition: Edition, code: str) -> None:
         "Solid lines: Excludes1, never together. Dashed lines: Excludes2, both may be coded. "
         "Arrows lead from where the note stands to what it names; inherited notes count."
     )
-    st.graphviz_chart(anatomy_view.graph_dot(code, outgoing, incoming), width="content")
+    st.graphviz_chart(anatomy_view.graph_dot(edition, code, outgoing, incoming), width="content")
     more = max(0, len(outgoing) - anatomy_view.GRAPH_NODES) + max(0, len(incoming) - anatomy_view.GRAPH_NODES)
     if more:
-        st.caption(f"{more} more are not drawn; all stand under Notes.")
+        st.caption(f"{more} more are not drawn; the list below holds them all.")
+    with st.expander(f"As a list ({len(outgoing) + len(incoming)})"):
+        st.html(anatomy_view.exclusions_html(edition, outgoing, incoming))
 
 
 def _pick(code: str) -> None:
@@ -65,7 +71,7 @@ def _pick(code: str) -> None:
 
 def main() -> None:
     """Draw the page."""
-    page.head("Explore the code set")
+    page.head("Explore the code set", "The official ICD-10-CM release of the date of service, as it is installed here.")
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     query = left.text_input("Words or a code", placeholder="frozen shoulder, or M75.0", key="explore_query")
     day = right.date_input("Date of service", value="today", format="YYYY-MM-DD", key="explore_date")
@@ -88,10 +94,11 @@ def main() -> None:
         elif found:
             st.caption("Choose a code to see its parts, its notes and its exclusions.")
         elif not query.strip():
-            st.caption("Search by words or by code, or start with one of these.")
-            with st.container(horizontal=True):
-                for example in EXAMPLES:
-                    st.button(example, on_click=_pick, args=(example,), key=f"example_{example}")
+            with st.container(border=True):
+                st.html(f'<p class="tc-intro">{INTRO}</p>')
+                with st.container(horizontal=True):
+                    for example in EXAMPLES:
+                        st.button(example, on_click=_pick, args=(example,), key=f"example_{example}")
 
 
 main()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from lexicon.codes.registry import load_edition
 from lexicon.errors import TheracodeError
-from ui import page, review_charts, view
+from ui import page, review_charts, signin, view
 from ui.samples import samples
 from ui.store import export, importer
 from ui.store import repository as repo
 from ui.store.engine import Store, database_url, open_store
 from ui.store.errors import ConflictError
 from ui.store.models import Turn
+
+if TYPE_CHECKING:
+    from models.coder import Explanation
 
 INTRO = (
     "Import notes and theracode suggests codes for each. You accept, reject or replace every suggestion, with the keyboard "
@@ -28,7 +31,14 @@ REASONS = {
 }  # fmt: skip
 SHOWS: dict[repo.Show, str] = {"all": "All", "unreviewed": "Unreviewed", "low": "Low confidence", "conflicts": "Conflicts"}
 TURNS: dict[Turn, str] = {"first": "First reading", "second": "Second reading, blind"}
-VIEWS = ("Review", "Agreement", "Statistics", "Export", "Import")
+VIEWS: dict[str, signin.Right] = {
+    "Review": "review", "Agreement": "review", "Statistics": "review", "Export": "export", "Import": "import",
+}  # fmt: skip
+NEEDED: dict[Callable[..., repo.Ticket], signin.Right] = {
+    repo.override: "override", repo.reopen: "manage", repo.adjudicate: "manage",
+}  # fmt: skip
+UNRELATED = "unrelated conditions (I.A.12.a): "
+ALL = 0  # the number that stands for all batches
 STATES = {"new": "new", "begun": "begun", "signed": "signed off"}
 
 
@@ -50,6 +60,9 @@ def _do(action: Callable[..., repo.Ticket], ticket: repo.Ticket, done: str = "",
     """Write a decision; whatever speaks against it is kept for the next run to show."""
     st.session_state.review_asking = None
     try:
+        person = signin.require(NEEDED.get(action, "sign-off"))
+        if not person.local:
+            given["who"] = person.name
         action(_store(), ticket, **given)
     except ConflictError as error:
         st.session_state.review_told = ("warning", f"{error}.")
@@ -69,9 +82,12 @@ def _sign_off(ticket: repo.Ticket, who: str, name: str, following: int | None) -
         st.session_state.review_note = following
 
 
-def _from_form(action: Callable[..., repo.Ticket], ticket: repo.Ticket, fields: dict[str, str], **given: Any) -> None:
-    """Write a decision whose other values stand in the fields of a form."""
-    _do(action, ticket, **given, **{name: st.session_state[key] or "" for name, key in fields.items()})
+def _from_form(
+    action: Callable[..., repo.Ticket], ticket: repo.Ticket, fields: dict[str, str], begin: str = "", **given: Any
+) -> None:
+    """Write a decision whose other values stand in the fields of a form; ``begin`` is put before each that is filled."""
+    filled = {name: (st.session_state[key] or "").strip() for name, key in fields.items()}
+    _do(action, ticket, **given, **{name: f"{begin}{text}" if text else "" for name, text in filled.items()})
 
 
 def _tell() -> None:
@@ -85,26 +101,27 @@ def _tell() -> None:
 
 def _who() -> str:
     """The person at the keyboard: as signed in, or as they name themselves."""
-    if st.user.get("is_logged_in"):
-        name = str(st.user.get("email") or st.user.get("sub") or "")
-        return str(st.text_input("Coder", value=name, disabled=True))
-    return str(st.text_input("Coder", key="review_who", placeholder="Your name or initials")).strip()
+    person = signin.person()
+    if person.local:
+        return str(st.text_input("Coder", key="review_who", placeholder="Your name or initials")).strip()
+    st.text_input("Coder", value=person.name, disabled=True)
+    return person.name
 
 
 def _head(store: Store) -> tuple[str, int | None, Turn]:
     known = {batch.id: batch for batch in repo.batches(store)}
     if st.session_state.get("review_batch") not in known:
-        st.session_state.review_batch = None
+        st.session_state.review_batch = ALL
     with st.container(key="settings_review"):
         columns = st.columns([1, 1.3, 1.2])
     with columns[0]:
         who = _who()
     batch = columns[1].selectbox(
-        "Batch", [None, *known], key="review_batch", disabled=not known,
-        format_func=lambda number: "All batches" if number is None else f"{known[number].name} ({known[number].notes})",
+        "Batch", [ALL, *known], key="review_batch", disabled=not known,
+        format_func=lambda number: f"{known[number].name} ({known[number].notes})" if number in known else "All batches",
     )  # fmt: skip
     turn = columns[2].selectbox("Reading", list(TURNS), format_func=TURNS.__getitem__, key="review_turn")
-    return who, batch, turn
+    return who, batch or None, turn
 
 
 # ------------------------------------------------------------------------------------------------ one note
@@ -152,11 +169,17 @@ def _replacement(opened: repo.OpenNote, who: str, code: str) -> None:
     st.button("Cancel", key="review_cancel", shortcut="Escape", type="tertiary", on_click=_ask, args=("", ""))
 
 
-def _override(opened: repo.OpenNote, who: str, code: str) -> None:
+def _override(opened: repo.OpenNote, who: str, code: str, other: str, *, excluded: bool) -> None:
+    """A field for the reason why a code is reported against a rule; an exclusion yields to unrelated conditions only."""
+    if not signin.person().may("override"):
+        st.caption("Your role does not allow an override.")
+        return
+    begin = UNRELATED if excluded else ""
+    label = f"{code} and {other} are unrelated conditions, because" if excluded else f"{code} is reported all the same, because"
     with st.form(f"form_override_{code}", border=False):
-        st.text_input("Why both are reported", key=f"review_why_{code}", placeholder="for example: unrelated (I.A.12.a)")
+        st.text_input(label, key=f"review_why_{code}", placeholder="for example: the other knee, another cause")
         st.form_submit_button(
-            f"Override for {code}", on_click=_from_form, kwargs={"who": who, "code": code},
+            f"Override for {code}", on_click=_from_form, kwargs={"who": who, "code": code, "begin": begin},
             args=(repo.override, opened.reading.ticket, {"reason": f"review_why_{code}"}),
         )  # fmt: skip
 
@@ -168,7 +191,7 @@ def _card(opened: repo.OpenNote, who: str, card: view.Card, *, current: bool) ->
     with st.container(border=True, key=f"card_{card.number}"):
         st.html(view.card_html(card, "Decide now" if current else ""))
         if card.status == "blocked":
-            _override(opened, who, code)
+            _override(opened, who, code, " and ".join(card.blocked_by) or "the other", excluded=card.rule_id == "excludes1")
         elif asked == code:
             (_reasons if asking == "reject" else _replacement)(opened, who, code)
         else:
@@ -185,21 +208,29 @@ def _card(opened: repo.OpenNote, who: str, card: view.Card, *, current: bool) ->
 def _report(opened: repo.OpenNote, who: str, following: int | None) -> None:
     """The codes that follow from the decisions, what was rejected, and the sign-off."""
     reading, edition = opened.reading, load_edition(opened.coding.edition)
-    titles = {code: edition.title(code) for code in reading.codes}
     origins = {decision.replacement or code: code for code, decision in reading.verdicts.items() if decision.what != "reject"}
     with st.container(border=True, key="claim"):
         st.subheader(f"Codes of this note ({len(reading.codes)})", anchor=False)
         if not reading.codes:
             st.html('<div class="tc-privacy">Nothing accepted yet.</div>')
-        for place, code, title in view.claim_lines(reading.codes, titles):
-            _row(opened, who, origins[code], view.claim_html(place, code, title))
+        for name, hint, codes in view.claim_lists(reading.codes) if reading.codes else ():
+            st.html(view.claim_list_html(name, hint, empty=not codes))
+            for code in codes:
+                place = view.place_word(reading.codes.index(code))
+                _row(opened, who, origins[code], view.claim_html(place, code, edition.title(code)))
         for code, decision in reading.verdicts.items():
             if decision.what == "reject":
                 _row(opened, who, code, view.claim_html("rejected", code, decision.reason))
-        for line in repo.conflict_lines(opened):
-            st.warning(f"{line}.")
+            elif decision.what == "override":
+                st.html(view.paragraph(f"{code} overrides {decision.rule or 'a rule'}: {decision.reason}"))
+        for found in repo.open_conflicts(opened):
+            st.warning(f"{repo.conflict_line(found)}. Take one of them back, or say why both hold.")
+            if not reading.signed and who:
+                _override(opened, who, found.code, found.other, excluded=True)
         if reading.signed:
             st.success(f"Signed off by {reading.coder}.", icon=":material/task_alt:")
+            if not signin.person().may("manage"):
+                return
             with st.form("form_reopen", border=False):
                 st.text_input("Reason to reopen", key="review_reopen")
                 st.form_submit_button("Reopen", on_click=_from_form, kwargs={"who": who},
@@ -220,8 +251,20 @@ def _row(opened: repo.OpenNote, who: str, code: str, row: str) -> None:
                       args=(repo.withdraw, opened.reading.ticket), kwargs={"who": who, "code": code})  # fmt: skip
 
 
+def _explanations(opened: repo.OpenNote) -> dict[str, Explanation]:
+    """What carried the probabilities of a note, worked out once for the note that is open in this session."""
+    number, found = st.session_state.get("review_explained", (None, {}))
+    if number != opened.id:
+        try:
+            found = page.load_coder().explain(opened.note)
+        except Exception:  # an explanation is not worth an error, and the message of one may hold note text
+            found = {}
+        st.session_state.review_explained = (opened.id, found)
+    return found  # type: ignore[no-any-return]
+
+
 def _decide(opened: repo.OpenNote, who: str, following: int | None) -> None:
-    cards = view.deck(opened.coding)
+    cards = view.deck(opened.coding, _explanations(opened))
     reading = opened.reading
     waiting = [card for card in cards.recommended if card.code not in reading.verdicts]
     rest = {
@@ -315,12 +358,13 @@ def _agreement(store: Store, who: str, batch: int | None) -> None:
     both = list(dict.fromkeys([*first.reading.codes, *second.reading.codes]))
     with left:
         st.html(view.note_html(first.note.text, first.coding, both))
+    may = bool(who) and signin.person().may("manage")
     with right, st.form("form_adjudicate"):
         edition = load_edition(first.coding.edition)
         for code in both:
             givers = [opened.reading.coder for opened in (first, second) if code in opened.reading.codes]
             st.checkbox(
-                f"**{code}** {edition.title(code)}", value=len(givers) == 2, key=f"final_{number}_{code}", disabled=not who
+                f"**{code}** {edition.title(code)}", value=len(givers) == 2, key=f"final_{number}_{code}", disabled=not may
             )
             against = [
                 f"{opened.reading.coder} rejected it: {opened.reading.verdicts[code].reason}"
@@ -329,10 +373,10 @@ def _agreement(store: Store, who: str, batch: int | None) -> None:
             ]
             st.caption("; ".join([f"reported by {' and '.join(givers)}", *against]))
         st.text_input("Reason", key="review_final_reason")
-        st.form_submit_button("Adjudicate", type="primary", disabled=not who, on_click=_settle,
+        st.form_submit_button("Adjudicate", type="primary", disabled=not may, on_click=_settle,
                               args=(final.reading.ticket, who, number, both))  # fmt: skip
-    if not who:
-        st.info("Enter your name above to adjudicate.")
+    if not may:
+        st.info("Your role does not allow adjudication." if who else "Enter your name above to adjudicate.")
 
 
 def _settle(ticket: repo.Ticket, who: str, number: int, both: list[str]) -> None:
@@ -373,7 +417,7 @@ def _statistics(store: Store, batch: int | None) -> None:
     for number, (label, chart) in enumerate(plots):
         with columns[number % 2]:
             st.subheader(label, anchor=False)
-            st.altair_chart(chart, alt=label)
+            page.chart(chart, label)
 
 
 def _export(store: Store, batch: int | None) -> None:
@@ -426,6 +470,7 @@ def _take(store: Store, files: list[tuple[str, bytes]], name: str, who: str) -> 
     coder = page.load_coder()
     bar = st.progress(0.0, text="Coding the notes")
     try:
+        signin.require("import")
         done = importer.import_uploads(store, files, coder, name=name, who=who, progress=lambda rows: _advance(bar, rows))
     except TheracodeError as error:
         bar.empty()
@@ -445,6 +490,7 @@ def _advance(bar: Any, rows: int) -> None:
 def main() -> None:
     """Draw the page."""
     try:
+        signin.require("review")
         store = _store()
     except TheracodeError as error:
         page.head("Review")
@@ -459,11 +505,14 @@ def main() -> None:
         st.session_state.update(review_batch=batch, review_view="Review", review_show="all", review_note=None)
     try:
         who, chosen, turn = _head(store)
+        person = signin.person()
+        views = [name for name, right in VIEWS.items() if person.may(right)]
         if not repo.batches(store):
             _import(store, who, first=True)
             return
-        st.session_state.setdefault("review_view", "Review")
-        picked = st.segmented_control("View", VIEWS, required=True, key="review_view", label_visibility="collapsed")
+        if st.session_state.get("review_view") not in views:
+            st.session_state.review_view = views[0]
+        picked = st.segmented_control("View", views, required=True, key="review_view", label_visibility="collapsed")
         _tell()
         if picked == "Agreement":
             _agreement(store, who, chosen)

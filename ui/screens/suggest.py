@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -14,6 +14,9 @@ from models.rules.excludes import conflicts
 from ui import export, page, view
 from ui.notes import make_note
 from ui.samples import samples
+
+if TYPE_CHECKING:
+    from models.coder import Explanation
 
 INTRO = (
     "Paste a therapy note and theracode suggests billable ICD-10-CM codes, each with the words of the note that support it. "
@@ -28,19 +31,20 @@ class Work:
 
     note: Note | None = None
     coding: Coding | None = None
+    explanations: dict[str, Explanation] = field(default_factory=dict)
     claim: list[str] = field(default_factory=list)
     rejected: set[str] = field(default_factory=set)
     reordered: bool = False
     fault: str = ""
     editing: bool = True
 
-    def take(self, note: Note, coding: Coding) -> None:
+    def take(self, note: Note, coding: Coding, explanations: dict[str, Explanation]) -> None:
         """Show a new coding; decisions stay where the text is the same and the code is still suggested."""
         if self.note is None or self.note.text != note.text:
             self.claim, self.rejected, self.reordered = [], set(), False
         open_codes = {item.code for item in coding.suggestions if item.status != "blocked"}
         self.claim = [code for code in self.claim if code in open_codes]
-        self.note, self.coding, self.fault, self.editing = note, coding, "", False
+        self.note, self.coding, self.explanations, self.fault, self.editing = note, coding, explanations, "", False
 
     def accept(self, codes: list[str]) -> None:
         """Put codes on the claim list, in the order of the sequence unless the user has set an order."""
@@ -77,7 +81,8 @@ def _code(work: Work, settings: dict[str, Any], text: str) -> None:
     try:
         note = make_note({"text": text, **settings})
         with st.spinner("Reading the note"):
-            work.take(note, page.load_coder().suggest(note))
+            coder = page.load_coder()
+            work.take(note, coder.suggest(note), coder.explain(note))
     except TheracodeError as error:
         work.fault = str(error)
     except Exception as error:
@@ -115,33 +120,40 @@ def _note_pane(work: Work, settings: dict[str, Any]) -> None:
 
 
 def _claim(work: Work, coding: Coding) -> None:
+    """The claim-ready list. It shows from the start what may come onto it, so that accepting moves nothing on the page."""
     titles = {item.code: item.title for item in coding.suggestions}
+    waiting = [code for code in coding.sequence if code not in work.claim and code not in work.rejected]
     with st.container(border=True, key="claim"):
         st.subheader("Claim list", anchor=False)
-        if not work.claim:
-            st.html('<div class="tc-privacy">Nothing accepted yet. Accept codes below, or all recommended ones at once.</div>')
-        for place, code, title in view.claim_lines(work.claim, titles):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"claimrow_{code}"):
-                st.html(view.claim_html(place, code, title))
-                only = len(work.claim) == 1
-                first, last = code == work.claim[0], code == work.claim[-1]
-                if not only:
-                    st.button(f"Move {code} up", icon=":material/arrow_upward:", key=f"up_{code}",
-                              on_click=work.move, args=(code, -1), disabled=first, type="tertiary")  # fmt: skip
-                    st.button(f"Move {code} down", icon=":material/arrow_downward:", key=f"down_{code}",
-                              on_click=work.move, args=(code, 1), disabled=last, type="tertiary")  # fmt: skip
-                st.button(f"Remove {code}", icon=":material/close:", key=f"drop_{code}",
-                          on_click=work.drop, args=(code,), type="tertiary")  # fmt: skip
+        for name, hint, codes in view.claim_lists([*work.claim, *waiting]):
+            st.html(view.claim_list_html(name, hint, empty=not codes))
+            for code in codes:
+                _claim_row(work, code, titles.get(code, ""))
         _warnings(work, coding)
-        waiting = [code for code in coding.sequence if code not in work.claim and code not in work.rejected]
-        if waiting:
-            st.button(
-                f"Accept all recommended ({len(waiting)})", on_click=work.accept, args=(waiting,), key="accept_all",
-                type="secondary" if work.claim else "primary", icon=":material/done_all:", width="stretch",
-            )  # fmt: skip
-        if work.claim:
-            page.copy_button(view.claim_text(work.claim), "Copy codes", key="copy_codes")
-            _exports(work, coding)
+        st.button(
+            f"Accept all recommended ({len(waiting)})" if waiting else "Nothing waits for a decision", key="accept_all",
+            on_click=work.accept, args=(waiting,), type="secondary" if work.claim else "primary", icon=":material/done_all:",
+            width="stretch", disabled=not waiting,
+        )  # fmt: skip
+        page.copy_button(view.claim_text(work.claim), "Copy codes", key="copy_codes")
+        _exports(work, coding)
+
+
+def _claim_row(work: Work, code: str, title: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"claimrow_{code}"):
+        if code not in work.claim:
+            st.html(view.claim_html("", code, title))
+            st.button(f"Accept {code}", icon=":material/check:", key=f"take_{code}", on_click=work.accept, args=([code],),
+                      type="tertiary")  # fmt: skip
+            return
+        place = work.claim.index(code)
+        st.html(view.claim_html(view.place_word(place), code, title))
+        st.button(f"Move {code} up", icon=":material/arrow_upward:", key=f"up_{code}", on_click=work.move, args=(code, -1),
+                  disabled=place == 0, type="tertiary")  # fmt: skip
+        st.button(f"Move {code} down", icon=":material/arrow_downward:", key=f"down_{code}", on_click=work.move, args=(code, 1),
+                  disabled=place == len(work.claim) - 1, type="tertiary")  # fmt: skip
+        st.button(f"Remove {code}", icon=":material/close:", key=f"drop_{code}", on_click=work.drop, args=(code,),
+                  type="tertiary")  # fmt: skip
 
 
 def _warnings(work: Work, coding: Coding) -> None:
@@ -171,7 +183,7 @@ def _exports(work: Work, coding: Coding) -> None:
         ):
             st.download_button(
                 label, make(coding, work.claim), f"{name}.{suffix}", mime, on_click="ignore",
-                key=f"export_{suffix}", icon=":material/download:",
+                key=f"export_{suffix}", icon=":material/download:", disabled=not work.claim,
             )  # fmt: skip
 
 
@@ -194,7 +206,7 @@ def _card(work: Work, card: view.Card) -> None:
 
 
 def _results(work: Work, coding: Coding) -> None:
-    cards = view.deck(coding)
+    cards = view.deck(coding, work.explanations)
     _claim(work, coding)
     for question in cards.questions:
         st.info(question, icon=":material/help:")

@@ -22,7 +22,7 @@ from corpora.schema import normal_code
 from lexicon.codes.registry import load_edition
 from lexicon.errors import CodeError, InputError
 from models.coding import Coding, Note, Suggestion
-from models.rules.excludes import conflicts
+from models.rules.excludes import Conflict, conflicts
 from ui.store.engine import Store
 from ui.store.errors import ConflictError
 from ui.store.models import TURNS, BatchRow, CodingRow, DecisionRow, NoteRow, ReviewRow, Turn, What
@@ -401,15 +401,15 @@ class _Work:
     opened: OpenNote
     who: str
 
-    def record(self, what: What, *, code: str = "", replacement: str = "", reason: str = "") -> None:
-        """Append a row to the audit trail."""
+    def record(self, what: What, *, code: str = "", replacement: str = "", reason: str = "", rule: str = "") -> None:
+        """Append a row to the audit trail; ``rule`` is that of the suggestion unless another one is named."""
         stored = self.session.scalars(select(CodingRow).where(CodingRow.note_id == self.opened.id)).one()
         item = self.suggested(code)
         self.session.add(
             DecisionRow(
                 review_id=self.review.id, coding_id=stored.id, at=datetime.now(UTC), who=self.who, what=what, code=code,
                 replacement=replacement, reason=reason, edition=stored.edition, model=stored.model,
-                rule=item.rule.id if item and item.rule else "", probability=item.probability if item else None,
+                rule=rule or (item.rule.id if item and item.rule else ""), probability=item.probability if item else None,
             )
         )  # fmt: skip
 
@@ -504,7 +504,8 @@ def override(store: Store, ticket: Ticket, *, who: str, code: str, reason: str) 
         item = work.suggested(code)
         if code not in work.opened.reading.codes and (item is None or item.status != "blocked"):
             raise InputError(f"no rule blocks {code[:12]}")
-        work.record("override", code=code, reason=reason)
+        excluded = any(code in (pair.code, pair.other) for pair in open_conflicts(work.opened))
+        work.record("override", code=code, reason=reason, rule="excludes1" if excluded else "")
     return _after(ticket)
 
 
@@ -527,15 +528,17 @@ def withdraw(store: Store, ticket: Ticket, *, who: str, code: str) -> Ticket:
     return _after(ticket)
 
 
-def conflict_lines(opened: OpenNote) -> list[str]:
-    """Pairs among the codes of a reading that may not stand together and that nobody has overridden, each as a sentence."""
+def open_conflicts(opened: OpenNote) -> list[Conflict]:
+    """Pairs among the codes of a reading that may not stand together and that nobody has overridden."""
     codes = list(opened.reading.codes)
     overridden = [code for code, decision in opened.reading.verdicts.items() if decision.what == "override"]
     unrelated = {frozenset((code, other)) for code in overridden for other in codes}
-    return [
-        f"{found.code} and {found.other} may not be reported together (Excludes1 at {found.note.stands_at})"
-        for found in conflicts(load_edition(opened.coding.edition), codes, unrelated=unrelated)
-    ]
+    return conflicts(load_edition(opened.coding.edition), codes, unrelated=unrelated)
+
+
+def conflict_line(found: Conflict) -> str:
+    """A pair that may not stand together, as a sentence."""
+    return f"{found.code} and {found.other} may not be reported together (Excludes1 at {found.note.stands_at})"
 
 
 def sign_off(store: Store, ticket: Ticket, *, who: str) -> Ticket:
@@ -551,9 +554,9 @@ def sign_off(store: Store, ticket: Ticket, *, who: str) -> Ticket:
     with _working(store, ticket, who) as work:
         if work.opened.undecided:
             raise InputError(f"recommended codes are undecided: {', '.join(work.opened.undecided)}")
-        faults = conflict_lines(work.opened)
+        faults = open_conflicts(work.opened)
         if faults:
-            raise InputError(f"{faults[0]}; reject one of them or override with the reason")
+            raise InputError(f"{conflict_line(faults[0])}; reject one of them or override with the reason")
         work.record("sign-off")
         work.review.signed = True
         work.review.codes = list(work.opened.reading.codes)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import theracode
 from lexicon.codes.registry import load_edition
 from lexicon.errors import LexiconError
-from models.rules.catalog import Ruling, rule, rules
+from lexicon.tables import split_cell
+from models.audit import AuditFinding, audit
+from models.rules.catalog import Rule, Ruling, rule, rules
 
 GUIDELINES = Path(__file__).resolve().parents[4] / "shared" / "data" / "icd10cm_guidelines_fy2026.txt"
 REFERENCE = re.compile(r"\b(?:II|IV|I)\.[A-Z](?:\.\w+)*")
@@ -45,6 +49,47 @@ def test_codes_of_the_examples_exist() -> None:
     for entry in rules():
         for code in re.findall(r"\b[A-Z]\d[0-9A-Z]\.[0-9A-Z]+", entry.example):
             assert any(code in edition for edition in known), (entry.id, code)
+
+
+OPTION = re.compile(r"\[(\w+)(?: ([^\]]+))?\] ")
+
+
+@pytest.mark.parametrize("entry", rules(), ids=lambda entry: entry.id)
+def test_the_example_of_each_rule(entry: Rule) -> None:
+    """The note of the table gives what the table says that it shows."""
+    options: dict[str, str] = {name: value or "yes" for name, value in OPTION.findall(entry.note)}
+    fields: dict[str, Any] = {
+        "text": OPTION.sub("", entry.note),
+        "date_of_service": options.get("date", "2026-03-14"),
+        "external_causes": "external" in options,
+        "age": float(options["age"]) if "age" in options else None,
+        "sex": options.get("sex", ""),
+    }
+    coder = theracode.load()
+    note = theracode.Note.model_validate(fields)
+    coding = coder.suggest(note, top=100)
+    findings = audit(note, options["audit"].split(","), coder).findings if "audit" in options else []
+    for claim in split_cell(entry.shows):
+        assert holds(claim, entry.id, coding, findings), (claim, coding.sequence, coding.notices, coding.questions, findings)
+
+
+def holds(claim: str, rule_id: str, coding: theracode.Coding, findings: list[AuditFinding]) -> bool:
+    """Whether a coding shows what a claim says: see CONTRIBUTING.md for the forms."""
+    words = claim.split(" ")
+    match words[0]:
+        case "not":
+            return words[1] not in coding.sequence
+        case "blocked":
+            return any(s.code == words[1] and s.rule is not None and s.rule.id == rule_id for s in coding.suggestions)
+        case "asks" | "tells":
+            said = coding.questions if words[0] == "asks" else coding.notices
+            return any(" ".join(words[1:]) in text for text in said)
+        case "finds":
+            return any(f.kind == words[1] and set(words[2:]) <= set(f.correction) and f.citation for f in findings)
+    if words[-1] == "first":
+        return coding.sequence[:1] == words[:1]
+    places = [coding.sequence.index(code) if code in coding.sequence else -1 for code in words[::2]]
+    return min(places) >= 0 and places == sorted(places)
 
 
 def headings(text: str) -> set[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+import theracode
 from lexicon.codes.edition import Edition
 from lexicon.codes.registry import load_edition
 from models.rules.excludes import Conflict, conflicts, contradiction, excluding_note, keeper
 
+DAY = date(2026, 3, 14)
 THERAPY = Path(__file__).resolve().parents[4] / "shared" / "data" / "codes_therapy.tsv"
 
 
@@ -50,9 +53,13 @@ def test_blocked_pairs_of_the_therapy_set(edition: Edition) -> None:
     pairs = {key[2:] for key in blocks}
     assert len(pairs) == 734
     assert all(excluding_note(edition, code, other) is not None for code, other in pairs)
-    found = conflicts(edition, codes)
-    assert len(found) == 682
-    assert {frozenset((c.code, c.other)) for c in found} == {frozenset(pair) for pair in pairs}
+    named = {frozenset(pair) for pair in pairs}
+    assert len(named) == 682
+    found = {frozenset((c.code, c.other)): c.note for c in conflicts(edition, codes)}
+    assert named < found.keys()
+    told = [note for pair, note in found.items() if pair not in named]  # notes that name no code: current injury, aftercare
+    assert len(told) == 201
+    assert not [note for note in told if note.references]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +77,34 @@ def test_note_and_where_it_stands(edition: Edition, code: str, other: str, stand
     note = excluding_note(edition, code, other)
     assert note is not None
     assert note.stands_at == stands_at
+
+
+@pytest.mark.parametrize(
+    ("code", "other", "stands_at"),
+    [
+        ("M24.562", "S83.412D", "M24"),
+        ("M54.12", "S13.4XXD", "M50-M54"),
+        ("G56.01", "S64.11XD", "G56"),
+        ("Z48.89", "S46.011D", "Z48"),
+    ],
+)
+def test_notes_that_name_no_code_part_too(edition: Edition, code: str, other: str, stands_at: str) -> None:
+    for codes in ([code, other], [other, code]):
+        (conflict,) = conflicts(edition, codes)
+        assert conflict.note.stands_at == stands_at
+    assert keeper(edition, conflict, {other: 0.6, code: 0.5}, {})[0] == other
+
+
+@pytest.mark.parametrize(
+    ("code", "other"),
+    [
+        ("M24.562", "S83.411D"),  # the other side
+        ("M54.12", "S33.5XXD"),  # another region
+        ("M24.562", "S83.412S"),  # a late effect is no current injury
+    ],
+)
+def test_a_current_injury_elsewhere_parts_nothing(edition: Edition, code: str, other: str) -> None:
+    assert conflicts(edition, [code, other]) == []
 
 
 @pytest.mark.parametrize(
@@ -155,3 +190,44 @@ def test_official_notes_that_disagree(edition: Edition, code: str, other: str, k
 def test_no_contradiction_where_notes_agree(edition: Edition) -> None:
     assert contradiction(edition, only(edition, "M54.50", "S39.012D")) is None
     assert contradiction(edition, only(edition, "M62.84", "M62.81")) is None
+
+
+# ---------------------------------------------------------------- what the reader is told
+
+
+def test_excludes2_is_told_of_recommended_codes_only() -> None:
+    coding = theracode.load().suggest("Repeated falls; hx of falls.", date_of_service=DAY)
+    assert coding.sequence == ["R29.6", "Z91.81"]
+    told = [n for n in coding.notices if "Excludes2" in n]
+    assert told == ["R29.6 and Z91.81 are different conditions and both may be reported: Excludes2 at R29.6 (I.A.12.b)."]
+
+
+def test_general_excludes2_notes_of_chapters_are_not_told() -> None:
+    coding = theracode.load().suggest("R knee OA, unsteady gait.", date_of_service=DAY)
+    assert coding.sequence == ["M17.11", "R26.81"]
+    assert not [n for n in coding.notices if "Excludes2" in n]
+
+
+def test_a_reviewer_may_declare_conditions_unrelated() -> None:
+    """I.A.12.a: the pair stands, the notice says that it was declared, and other pairs stay apart."""
+    coder = theracode.load()
+    text = "Lumbar radiculopathy. R piriformis syndrome."
+    parted = coder.suggest(text, date_of_service=DAY)
+    together = coder.suggest(text, date_of_service=DAY, unrelated=[("G57.01", "M54.16")])
+    assert len({"G57.01", "M54.16"} & set(parted.sequence)) == 1
+    assert {"G57.01", "M54.16"} <= set(together.sequence)
+    (told,) = [n for n in together.notices if "unrelated" in n]
+    assert "Excludes1 at G50-G59" in told
+    assert "I.A.12.a" in told
+
+
+def test_a_wrong_code_in_an_official_note_is_shown() -> None:
+    note = theracode.Note(text="hurt on base, kitchen, first treatment", date_of_service=DAY, external_causes=True)
+    coding = theracode.load().suggest(note)
+    assert "Y92.130" in coding.sequence
+    assert [n for n in coding.notices if n.startswith("Official data: the note at Y92.13 names Y92.83")]
+
+
+def test_a_disputed_pair_is_told_once() -> None:
+    notices = theracode.load().suggest("Sarcopenia with alcoholic myopathy.", date_of_service=DAY).notices
+    assert [n.split(":")[0] for n in notices] == ["Official notes disagree on M62.84 with G72.1"]
