@@ -41,7 +41,10 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sentences.write("side\tL <f side=left>zorbel palsy</f> x 2 wks.\n")
     # a rule
     with (tree / "lexicon/rules.tsv").open("a", encoding="utf-8") as rules:
-        rules.write("plausible-zorbel\tplausibility\tNo ulnar lesion in infants.\tinvented for a test\tG56.22 at 1 year\n")
+        rules.write(
+            "plausible-zorbel\tplausibility\tNo ulnar lesion in infants.\tinvented for a test\tG56.22 at 1 year\t"
+            "[age 1] L zorbel palsy.\tblocked G56.22\n"
+        )
     with (tree / "lexicon/plausibility.tsv").open("a", encoding="utf-8") as rows:
         rows.write("plausible-zorbel\tG56.2\t\t\t2\t\tblock\tan ulnar lesion in an infant\tinvented for a test\n")
     # an edition
