@@ -84,9 +84,9 @@ licences: $(ALL)  ## renew docs/licences.md from requirements.lock
 sbom: $(ALL)  ## bill of materials of requirements.lock (CycloneDX) in dist/sbom.json
 	@mkdir -p dist && $(BIN)/python docs/dependencies.py sbom > dist/sbom.json
 
-vulnerabilities: requirements.lock  ## known weaknesses of the locked versions; asks a public service
+vulnerabilities: requirements.lock  ## known weaknesses of the locked versions; asks a public service, fails if it does not know one
 	@$(PYTHON) -m venv .venv/tools && .venv/tools/bin/python $(PIP) pip-audit==2.10.1
-	@.venv/tools/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
+	@.venv/tools/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
 
 release: $(ALL)  ## wheel and sdist in dist/, tried in a clean environment of each Python at hand
 	@rm -rf dist build && mkdir dist
