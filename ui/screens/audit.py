@@ -34,10 +34,10 @@ def main() -> None:
             with st.spinner("Reading the note"):
                 report = audit(note, code_list(written), page.load_coder())
         except TheracodeError as error:
-            st.error(str(error)[:1].upper() + str(error)[1:] + ".")
+            st.error(page.sentence(error))
             return
         except Exception as error:
-            st.error(f"U{unforeseen(error, 'while reading this note')[1:]}.")
+            st.error(page.sentence(unforeseen(error, "while reading this note")))
             return
         st.html(view.audit_html(report))
 

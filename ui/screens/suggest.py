@@ -243,7 +243,7 @@ def main() -> None:
     if work.note is not None and not work.editing and work.note != make_note({"text": work.note.text, **settings}):
         _code(work, settings, work.note.text)
     if work.fault:
-        st.error(work.fault[:1].upper() + work.fault[1:] + ".")
+        st.error(page.sentence(work.fault))
     left, right = st.columns([1, 1], gap="large")
     with left, st.container(key="note_pane"):
         _note_pane(work, settings)
