@@ -33,6 +33,10 @@ class ModelError(TheracodeError):
     """A saved model is missing, damaged, or made for another version."""
 
 
+class WorkerError(TheracodeError):
+    """A process that was working on notes died."""
+
+
 def unforeseen(error: Exception, doing: str) -> str:
     """One line about an error that nobody raised on purpose.
 

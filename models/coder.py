@@ -226,9 +226,27 @@ class Coder:
         return {o.code: Explanation(round(o.probability, 4), self.ranker.explain(o)) for o in options}
 
     def pipe(self, notes: Iterable[Note], *, workers: int = 1) -> Iterator[Coding]:
-        """Code many notes, in order."""
-        for note in notes:
-            yield self.suggest(note)
+        """Code many notes, in order; only some are read ahead.
+
+        Parameters
+        ----------
+        notes : iterable of Note
+        workers : int
+            One: this process. More: so many processes, each with a coder of its own and the ranker of this one. A script asks
+            for them below ``if __name__ == "__main__":``.
+
+        Raises
+        ------
+        InputError
+            If there are no workers, or a note is too long.
+        WorkerError
+            If a worker process died.
+        """
+        from models.workers import in_order
+
+        if workers < 1:
+            raise InputError(f"{workers} workers cannot code notes; give at least 1")
+        return in_order(self.suggest if workers == 1 else _suggest, iter(notes), workers, ranker=self._ranker)
 
 
 _ESTABLISHED = frozenset({"diagnosis", "injury", "aftercare"})
@@ -257,6 +275,11 @@ def role_of(code: str, *, established: bool = False) -> Role:
 def load() -> Coder:
     """The coder of this installation; compiled lexicon and ranker are loaded once per process."""
     return Coder()
+
+
+def _suggest(note: Note) -> Coding:
+    """The task of a worker process."""
+    return load().suggest(note)
 
 
 __all__ = ["Coder", "RuleVerdict", "load"]

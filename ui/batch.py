@@ -8,24 +8,18 @@ killed goes on where it stopped: a torn last line is cut off, complete lines are
 from __future__ import annotations
 
 import csv
-import gc
 import json
-import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from io import TextIOWrapper
 from itertools import accumulate
-from multiprocessing import get_context
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
-from lexicon.errors import InputError, TheracodeError, unforeseen
+from lexicon.errors import InputError, TheracodeError, WorkerError, unforeseen
 from ui.notes import FIELDS, MAX_BYTES, decode, make_note
 
 if TYPE_CHECKING:
@@ -33,7 +27,6 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 16
 CHUNK_CHARACTERS = 200_000
-AHEAD = 4  # chunks under way for each worker
 ID_LENGTH = 80  # of an id in the file of errors; a broken row may hold text where the id should be
 
 
@@ -331,37 +324,14 @@ def code_rows(rows: Iterable[Row], settings: Settings) -> list[Outcome]:
     return outcomes
 
 
-def load_once() -> None:
-    """Load the coder of this worker process; later notes find it loaded."""
-    from models.coder import load
-
-    load()
-    gc.freeze()  # what the worker keeps is never garbage
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    load_once()
-
-
 def local_engine(task: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
-    """Work in this process, or in worker processes of this machine that each load the coder once."""
-    if workers == 1:
-        yield from map(task, items)
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    waiting: deque[Future[R]] = deque()
+    """Work in this process, or in worker processes of this machine."""
+    from models.workers import in_order
+
     try:
-        for item in items:
-            waiting.append(pool.submit(task, item))
-            if len(waiting) >= workers * AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool:
-        raise InputError("a worker process died; start the same command again, it goes on where it stopped") from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        yield from in_order(task, items, workers)
+    except WorkerError as error:
+        raise InputError(f"{error}; start the same command again, it goes on where it stopped") from None
 
 
 ENGINES = ("local", "dask")
