@@ -193,7 +193,7 @@ def test_a_pipe_gives_what_single_notes_give(coder: theracode.Coder, dev_notes: 
 
 
 def test_workers_rank_as_the_coder_that_asks_them(coder: theracode.Coder) -> None:
-    report = replace(coder.ranker.report, intercept=coder.ranker.report.intercept - 1)
+    report = replace(coder.ranker.report, base=coder.ranker.report.base - 1)
     strict = theracode.Coder(Ranker(report, coder.ranker.lead, coder.ranker.threshold))
     note = theracode.Note(text="R knee OA.", date_of_service=date(2026, 3, 14))
     assert coder.suggest(note) != strict.suggest(note)
