@@ -10,11 +10,11 @@ ALL := .venv/.all
 EXTRAS := test,dev,distributed,baselines
 PIP := -m pip install -qq --disable-pip-version-check --no-input
 
-.PHONY: help demo app test coverage lint format bench train lock release clean
+.PHONY: help demo app test coverage fuzz metamorphic load lint format bench train lock licences sbom vulnerabilities release clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 17
 
 # $(call install,REQUIREMENT): make .venv and install with the versions of constraints.txt
 define install
@@ -47,6 +47,16 @@ test: $(ALL)  ## the whole test suite
 coverage: $(ALL)  ## the test suite with branch coverage of lexicon, nlp and models
 	@$(BIN)/python -m pytest --cov
 
+fuzz: $(ALL)  ## thousands of inputs for each fuzz test instead of the seventy of `make test`; takes half an hour
+	@$(BIN)/python -m pytest -q -k any tests/test_fuzz.py tests/models/test_properties.py tests/nlp/test_robustness.py \
+		--hypothesis-profile=long --hypothesis-show-statistics
+
+metamorphic: $(ALL)  ## changes of a note that must not change its codes, over every note of every corpus
+	@$(BIN)/python -m pytest -q tests/models/test_metamorphic.py --every-note
+
+load: $(ALL)  ## 20 sessions on the page and 20 writers in the review store at once
+	@$(BIN)/python -m tests.load
+
 lint: $(ALL)  ## style, format, types and the import contract
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
@@ -67,6 +77,16 @@ lock: $(ALL)  ## renew requirements.lock from constraints.txt
 	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --extra distributed --extra server \
 		--no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --allow-unsafe \
 		--constraint constraints.txt --output-file requirements.lock pyproject.toml
+
+licences: $(ALL)  ## renew docs/licences.md from requirements.lock
+	@$(BIN)/python docs/dependencies.py licences > docs/licences.md
+
+sbom: $(ALL)  ## bill of materials of requirements.lock (CycloneDX) in dist/sbom.json
+	@mkdir -p dist && $(BIN)/python docs/dependencies.py sbom > dist/sbom.json
+
+vulnerabilities: requirements.lock  ## known weaknesses of the locked versions; asks a public service, fails if it does not know one
+	@$(PYTHON) -m venv .venv/tools && .venv/tools/bin/python $(PIP) pip-audit==2.10.1
+	@.venv/tools/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip --strict
 
 release: $(ALL)  ## wheel and sdist in dist/, tried in a clean environment of each Python at hand
 	@rm -rf dist build && mkdir dist

@@ -45,6 +45,7 @@ from corpora.metrics import (
 )
 from corpora.schema import Corpus, GoldGroup, GoldNote
 from lexicon.codes import edition_for
+from lexicon.codes.cache import write_atomically
 from lexicon.errors import InputError
 from models.coding import Coding
 
@@ -400,10 +401,9 @@ def write_report(result: BenchResult, folder: Path) -> tuple[Path, Path]:
     from corpora.report import render_html
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         paths = folder / "bench.json", folder / "bench.html"
-        paths[0].write_text(result.to_json(), encoding="utf-8")
-        paths[1].write_text(render_html(result), encoding="utf-8")
+        write_atomically(paths[0], result.to_json().encode())
+        write_atomically(paths[1], render_html(result).encode())
     except OSError as error:
         raise InputError(f"the report cannot be written to {folder} ({error.strerror})") from None
     return paths

@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from corpora.schema import Corpus, GoldForbidden, GoldGroup, GoldNote, GoldOptional, Kind, Setting, Style, normal_code
+from corpora.schema import Corpus, GoldNote, Kind, Setting, Style, normal_code
 from corpora.splits import SPLIT_NAMES, read_split
 from lexicon.errors import InputError
 
@@ -43,10 +43,15 @@ def _read(path: Path) -> str:
         raise InputError(f"{path} is not UTF-8") from None
 
 
+def _short(name: str) -> str:
+    """A name that a file gives, for a message: one line, and not long, for a broken file may hold text in its place."""
+    return " ".join(name.split())[:40]
+
+
 def _invalid(where: str, error: ValidationError) -> InputError:
     """One line that names the field and what is wrong, without any text of the note."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the note"
+    field = _short(".".join(str(part) for part in first["loc"])) or "the note"
     return InputError(f"{where}: {field}: {first['msg']}")
 
 
@@ -65,14 +70,15 @@ def _corpus(name: str, notes: Iterable[GoldNote], *, restricted: bool = False) -
     seen: set[str] = set()
     for note in kept:
         if note.id in seen:
-            raise InputError(f"corpus {name} holds the id {note.id!r} twice")
+            raise InputError(f"corpus {name} holds the id {_short(note.id)!r} twice")
         seen.add(note.id)
     return Corpus(name, kept, restricted)
 
 
-def _groups(codes: Sequence[str], evidence: Mapping[str, str] | None = None) -> list[GoldGroup]:
+def _groups(codes: Sequence[str], evidence: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """Fields of required groups, to be checked as part of their note."""
     quotes = evidence or {}
-    return [GoldGroup(accept=(code,), evidence=quotes.get(code, "")) for code in dict.fromkeys(codes)]
+    return [{"accept": (code,), "evidence": quotes.get(code, "")} for code in dict.fromkeys(codes)]
 
 
 def _split_codes(cell: str) -> list[str]:
@@ -107,7 +113,7 @@ def _load_lines(path: Path, needed: Sequence[str]) -> Corpus:
         where = f"{path}, line {number}"
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError(f"{where}: not JSON") from None
         if not isinstance(row, dict):
             raise InputError(f"{where}: not a JSON object")
@@ -172,7 +178,7 @@ def load_csv(path: Path | str) -> Corpus:
             "source": path.stem,
             "primary": _split_codes(row.get("primary", "")) or codes[:1],
             "required": _groups(codes),
-            "optional": [GoldOptional(code=code) for code in _split_codes(row.get("optional", ""))],
+            "optional": [{"code": code} for code in _split_codes(row.get("optional", ""))],
             "setting": _known(row.get("setting", ""), Setting),
             "kind": _known(row.get("kind", ""), Kind),
             "style": _known(row.get("style", ""), Style),
@@ -216,7 +222,7 @@ def load_text_folder(folder: Path | str, codes_file: Path | str | None = None) -
         if number == 1 and not listed and note_id not in texts:
             continue
         if note_id not in texts:
-            raise InputError(f"{codes_path}, line {number}: there is no note {note_id}.txt")
+            raise InputError(f"{codes_path}, line {number}: there is no note {_short(note_id)}.txt")
         codes.setdefault(note_id, []).extend(normal_code(code) for code in listed)
     return _corpus(
         folder.name,
@@ -355,7 +361,7 @@ def load_brat(folder: Path | str) -> Corpus:
             if target in codes:
                 side = absent if target in negated else present
                 side.setdefault(normal_code(codes[target]), spans[target][1])
-        forbidden = [GoldForbidden(code=c, reason="negated", evidence=q) for c, q in absent.items() if c not in present]
+        forbidden = [{"code": c, "reason": "negated", "evidence": q} for c, q in absent.items() if c not in present]
         notes.append(
             _note(
                 str(path),

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -90,7 +90,7 @@ class _Coded(_Model):
 class GoldGroup(_Model):
     """One thing that must be reported: ``accept`` holds every code that a coder could fully defend, best first."""
 
-    accept: tuple[str, ...] = Field(min_length=1)
+    accept: tuple[Annotated[str, Field(min_length=3)], ...] = Field(min_length=1)
     role: Role = "diagnosis"
     evidence: str = ""
     why: str = ""

@@ -24,6 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from corpora.loaders import load_corpus
 from corpora.metrics import score_note, value_of
 from corpora.schema import GoldNote, corpus_digest
+from lexicon.codes.cache import write_atomically
 from models.coder import Coder
 from models.estimator import MODEL_FILE, CodeRanker, ranker_of, save_estimators
 from models.options import FEATURE_NAMES
@@ -214,8 +215,6 @@ def train(
     table, held_out = gather(notes, coder), gather(dev, coder)
     report, lead = fit(table)
     threshold, by_threshold = choose_threshold(report, lead, dev, coder)
-    save_estimators(report, lead, threshold, model)
-    save_ranker(ranker_of(report, lead, threshold), weights)
     by_gain = sorted(zip(FEATURE_NAMES, report.importance_, strict=True), key=lambda item: (-item[1], item[0]))
     content = {
         "model": "gradient boosting of 100 trees of depth 3 on named features, two heads (report, lead)",
@@ -238,5 +237,14 @@ def train(
             "The model ranks what reading found; a condition that is not read has no probability.",
         ],
     }
-    card.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_model(report, lead, threshold, content, model=model, weights=weights, card=card)
     return content
+
+
+def write_model(
+    report: CodeRanker, lead: CodeRanker, threshold: float, content: dict[str, Any], *, model: Path, weights: Path, card: Path
+) -> None:
+    """Write a trained ranker and its card, each file whole or not at all."""
+    save_estimators(report, lead, threshold, model)
+    save_ranker(ranker_of(report, lead, threshold), weights)
+    write_atomically(card, (json.dumps(content, indent=2) + "\n").encode())

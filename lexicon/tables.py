@@ -27,13 +27,15 @@ def read_table(name: str) -> list[dict[str, str]]:
     Raises
     ------
     LexiconError
-        If the table is missing or a row has another number of cells than the header.
+        If the table is missing, is not UTF-8, or a row has another number of cells than the header.
     """
     path = ROOT / name
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise LexiconError(f"lexicon table {name} cannot be read ({error.strerror}); reinstall theracode") from None
+    except UnicodeDecodeError:
+        raise LexiconError(f"lexicon table {name} is not UTF-8; reinstall theracode") from None
     if not lines:
         raise LexiconError(f"lexicon table {name} is empty")
     header = [cell.strip() for cell in lines[0].split("\t")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lexicon.codes.edition import Edition
 from lexicon.facets import CodeFacets, FacetIndex, load_facets
@@ -29,7 +29,6 @@ class Candidate:
     margin: float
     source: str = "facets"
     score: float = 0.0
-    also: list[str] = field(default_factory=list)
 
 
 class CandidateFinder:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from threading import Lock
 
 from lexicon.codes.edition import Edition
 from lexicon.codes.registry import edition_for, load_edition
@@ -45,7 +46,7 @@ class _Engine:
 
 
 class Coder:
-    """Suggests codes for notes. Make it once with :func:`load`; it is safe to use for many notes.
+    """Suggests codes for notes. Make it once with :func:`load`; it is safe to use for many notes and from many threads.
 
     Examples
     --------
@@ -62,6 +63,7 @@ class Coder:
         self.deriver = Deriver(self.vocabulary)
         self._ranker = ranker
         self._engines: dict[str, _Engine] = {}
+        self._loading = Lock()
         self.lap: Lap = lambda stage: None
         """Called with the name of each stage of a note when it ends: how corpora/speed.py measures them."""
 
@@ -78,7 +80,11 @@ class Coder:
 
     def _engine(self, name: str, progress: Progress | None = None) -> _Engine:
         engine = self._engines.get(name)
-        if engine is None:
+        if engine is not None:
+            return engine
+        with self._loading:  # of many threads that start at once one loads, the others wait
+            if name in self._engines:
+                return self._engines[name]
             report = progress or (lambda step, done, total: None)
             report("code list and notes", 0, 3)
             edition = load_edition(name)
@@ -220,9 +226,27 @@ class Coder:
         return {o.code: Explanation(round(o.probability, 4), self.ranker.explain(o)) for o in options}
 
     def pipe(self, notes: Iterable[Note], *, workers: int = 1) -> Iterator[Coding]:
-        """Code many notes, in order."""
-        for note in notes:
-            yield self.suggest(note)
+        """Code many notes, in order; only some are read ahead.
+
+        Parameters
+        ----------
+        notes : iterable of Note
+        workers : int
+            One: this process. More: so many processes, each with a coder of its own and the ranker of this one. A script asks
+            for them below ``if __name__ == "__main__":``.
+
+        Raises
+        ------
+        InputError
+            If there are no workers, or a note is too long.
+        WorkerError
+            If a worker process died.
+        """
+        from models.workers import in_order
+
+        if workers < 1:
+            raise InputError(f"{workers} workers cannot code notes; give at least 1")
+        return in_order(self.suggest if workers == 1 else _suggest, iter(notes), workers, ranker=self._ranker)
 
 
 _ESTABLISHED = frozenset({"diagnosis", "injury", "aftercare"})
@@ -251,6 +275,11 @@ def role_of(code: str, *, established: bool = False) -> Role:
 def load() -> Coder:
     """The coder of this installation; compiled lexicon and ranker are loaded once per process."""
     return Coder()
+
+
+def _suggest(note: Note) -> Coding:
+    """The task of a worker process."""
+    return load().suggest(note)
 
 
 __all__ = ["Coder", "RuleVerdict", "load"]

@@ -17,7 +17,6 @@ from nlp.finding import Finding, Reading
 CODED_KINDS = frozenset({"diagnosis", "symptom", "injury", "procedure", "status", "aftercare"})
 STATUS_KINDS = frozenset({"procedure", "status", "aftercare"})
 TEXT_FLOOR = 0.5
-TEXT_TOP = 3
 
 _SECTIONS = {
     "in_diagnosis": {"diagnosis", "treatment_diagnosis"},

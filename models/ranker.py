@@ -159,7 +159,7 @@ def load_ranker(path: Path = WEIGHTS_FILE) -> Ranker:
         features, threshold = stored["features"], float(stored["threshold"])
     except FileNotFoundError:
         raise ModelError(f"the trained model {path.name} is missing; run `theracode train` or reinstall") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(
             f"the trained model {path.name} cannot be read ({type(error).__name__}); run `theracode train`"
         ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -15,15 +16,17 @@ from types import ModuleType
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
+from docs import dependencies
 from models.coding import Coding
 from ui.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("lexicon", "nlp", "models", "corpora", "ui")
 DOCUMENTS = (
-    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/scale.md", "docs/security.md",
-    "docs/shared-server.md",
+    "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/robustness.md", "docs/scale.md",
+    "docs/security.md", "docs/shared-server.md",
 )  # fmt: skip
 # In pieces, so that this file does not hold what it forbids.
 FORBIDDEN = re.compile(
@@ -135,6 +138,20 @@ def test_the_python_of_the_readme_runs() -> None:
     assert failed == 0
 
 
+def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command of the table, as it stands there; what trains, measures for minutes or opens a page is tested elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    Path("note.txt").write_text("R knee OA, generalized weakness.", encoding="utf-8")
+    Path("notes.csv").write_text("id,text\na,R knee OA\n", encoding="utf-8")
+    commands = re.findall(r"^\| `theracode ([^`]+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    run = [command for command in commands if command.split()[0] not in {"bench", "speed", "train", "app"}]
+    assert len(run) >= 5
+    for command in run:
+        result = CliRunner().invoke(app, command.replace("--workers 2", "--workers 1").split())
+        assert result.exit_code == (1 if command.startswith("audit") else 0), command
+    assert Path("codes.jsonl").read_text(encoding="utf-8").count("\n") == 1
+
+
 def test_the_json_of_the_readme_is_a_coding() -> None:
     blocks = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert blocks
@@ -159,6 +176,53 @@ def test_ci_runs_only_what_a_user_could_run() -> None:
     lines = script.read_text(encoding="utf-8").splitlines()
     assert lines[-1] == "exec make lint test"
     assert os.access(script, os.X_OK)
+
+
+def test_every_locked_package_has_a_hash_and_a_licence_that_permits() -> None:
+    """The licence page and the bill of materials are those of the lock."""
+    permits = {
+        "MIT",
+        "MIT-0",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "ISC",
+        "PSF-2.0",
+        "MPL-2.0",
+        "MIT-CMU",
+        "0BSD",
+        "Zlib",
+        "CC0-1.0",
+    }
+    packages = dependencies.locked()
+    page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w.-]+) \| ([\d.]+) \| (.+) \|$", page, re.MULTILINE)
+    assert [(name, version) for name, version, _ in rows] == [(name, version) for name, version, _ in packages]
+    assert all(sums for _, _, sums in packages)
+    assert {word for _, _, licence in rows for word in re.split(r" (?:AND|OR) ", licence)} <= permits
+    bill = json.loads(dependencies.bill())
+    assert [item["name"] for item in bill["components"]] == [name for name, _, _ in packages]
+
+
+def test_the_lock_holds_everything_that_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = {re.split(r"[^\w.-]", name)[0] for name in project["dependencies"]}
+    assert asked <= {name for name, _, _ in dependencies.locked()}
+
+
+def test_no_code_is_run_from_data() -> None:
+    """No pickle, no eval: neither ours nor, where models are read, that of a library."""
+    forbidden = {"pickle", "cPickle", "dill", "shelve", "marshal", "joblib", "cloudpickle"}
+    found = []
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+                found += [f"{path.name}: {name}" for name in names if name.split(".")[0] in forbidden]
+                found += [f"{path.name}: {called}"] if called in {"eval", "exec", "compile"} else []
+    assert found == []
 
 
 def test_the_lock_has_the_versions_of_the_constraints() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lexicon.errors import TheracodeError
+from lexicon.errors import TheracodeError, unforeseen
 from ui import signin
 
 PAGES: dict[signin.Right, str] = {
@@ -30,7 +30,11 @@ def main() -> None:
         person = signin.person()
     except TheracodeError:
         person = signin.NOBODY
-    st.navigation([_page(right, person) for right in PAGES], position="top").run()
+    page = st.navigation([_page(right, person) for right in PAGES], position="top")
+    try:
+        page.run()
+    except Exception as error:  # Streamlit would log its message, which may hold note text
+        st.error(f"This page cannot be shown: {unforeseen(error, 'while drawing it')}.")
 
 
 main()

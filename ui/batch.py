@@ -8,24 +8,18 @@ killed goes on where it stopped: a torn last line is cut off, complete lines are
 from __future__ import annotations
 
 import csv
-import gc
 import json
-import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from io import TextIOWrapper
 from itertools import accumulate
-from multiprocessing import get_context
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 
-from lexicon.errors import InputError, TheracodeError
+from lexicon.errors import InputError, TheracodeError, WorkerError, unforeseen
 from ui.notes import FIELDS, MAX_BYTES, decode, make_note
 
 if TYPE_CHECKING:
@@ -33,7 +27,6 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 16
 CHUNK_CHARACTERS = 200_000
-AHEAD = 4  # chunks under way for each worker
 ID_LENGTH = 80  # of an id in the file of errors; a broken row may hold text where the id should be
 
 
@@ -78,6 +71,8 @@ class BatchResult:
 
 
 Progress = Callable[[int, int, int], None]  # position, total, rows finished
+Opener = Callable[[], BinaryIO]
+Table = tuple[str, Opener]  # what messages call it, and what opens its bytes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -114,8 +109,8 @@ def _bad(number: int, fault: str, position: int) -> Row:
     return Row(number, f"row-{number}", fault=fault, position=position)
 
 
-def _jsonl_rows(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
+def _jsonl_rows(data: Opener) -> Iterator[Row]:
+    with data() as file:
         number = 0
         while line := file.readline(MAX_BYTES):
             complete = line.endswith(b"\n") or len(line) < MAX_BYTES
@@ -145,49 +140,54 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
                     yield _bad(number, "the line is not a JSON object", position)
 
 
-def _csv_reader(raw: BinaryIO) -> Iterator[list[str]]:
-    """Cells of each row. Bytes that are not UTF-8 become lone surrogates, so that one bad row does not end the file."""
+def _csv_text(raw: BinaryIO) -> TextIOWrapper:
+    """The text of a table. Bytes that are not UTF-8 become lone surrogates, so that one bad row does not end the file."""
+    return TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _csv_reader(text: TextIOWrapper) -> Iterator[list[str]]:
     csv.field_size_limit(MAX_BYTES)
-    text = TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
     return csv.reader(iter(lambda: text.readline(MAX_BYTES), ""))
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
-    with path.open("rb") as raw:
-        reader = _csv_reader(raw)
+def _csv_rows(data: Opener) -> Iterator[Row]:
+    with data() as raw, _csv_text(raw) as text:
+        reader = _csv_reader(text)
         header = [name.strip() for name in next(reader, [])]
         number = 0
         while True:
+            fault = ""
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                number += 1
-                yield _bad(number, f"the row is not CSV ({error})", raw.tell())
-                continue
-            if not cells:
+                cells, fault = [], f"the row is not CSV ({error})"
+            if not cells and not fault:
                 continue
             number += 1
+            position = raw.tell()
             if any("\udc80" <= character <= "\udcff" for cell in cells for character in cell if character > "\ud7ff"):
-                yield _bad(number, "the row is not UTF-8 text", raw.tell())
-            elif len(cells) != len(header):
-                yield _bad(number, f"the row has {len(cells)} cells, the header {len(header)}", raw.tell())
+                fault = "the row is not UTF-8 text"
+            elif not fault and len(cells) != len(header):
+                fault = f"the row has {len(cells)} cells, the header {len(header)}"
+            if fault:
+                yield _bad(number, fault, position)
             else:
                 named = dict(zip(header, cells, strict=True))
-                yield _row(number, {name: named.get(name) for name in FIELDS}, raw.tell())
+                yield _row(number, {name: named.get(name) for name in FIELDS}, position)
 
 
-def _csv_header(path: Path) -> list[str]:
-    with path.open("rb") as raw:
+def _csv_header(data: Opener) -> list[str]:
+    with data() as raw, _csv_text(raw) as text:
         try:
-            return [name.strip() for name in next(_csv_reader(raw), [])]
+            return [name.strip() for name in next(_csv_reader(text), [])]
         except csv.Error:
             return []
 
 
-def parquet_file(path: Path) -> ParquetFile:
-    """A Parquet file of notes, open.
+def parquet_file(name: str, data: Opener) -> ParquetFile:
+    """A Parquet table of notes, open.
 
     Raises
     ------
@@ -198,25 +198,26 @@ def parquet_file(path: Path) -> ParquetFile:
     from pyarrow import parquet
 
     try:
-        file = parquet.ParquetFile(path)
-    except (pyarrow.ArrowException, OSError):
-        raise InputError(f"{path} is not a Parquet file") from None
-    if "text" not in file.schema_arrow.names:
-        raise InputError(f"{path} has no column named text")
+        file = parquet.ParquetFile(data())
+        columns = file.schema_arrow.names
+    except (pyarrow.ArrowException, OSError, ValueError):  # ValueError: a name that is not UTF-8
+        raise InputError(f"{name} is not a Parquet file") from None
+    if "text" not in columns:
+        raise InputError(f"{name} has no column named text")
     return file
 
 
-def parquet_rows(path: Path, *, group: int | None = None, before: int = 0) -> Iterator[Row]:
-    """Rows of a Parquet file, or of one of its row groups; ``before`` rows of the input stand before them.
+def parquet_rows(name: str, data: Opener, *, group: int | None = None, before: int = 0) -> Iterator[Row]:
+    """Rows of a Parquet table, or of one of its row groups; ``before`` rows of the input stand before them.
 
     Raises
     ------
     InputError
-        If the file is not Parquet, has no column ``text``, or is damaged.
+        If the table is not Parquet, has no column ``text``, or is damaged.
     """
     import pyarrow
 
-    file = parquet_file(path)
+    file = parquet_file(name, data)
     columns = [name for name in FIELDS if name in file.schema_arrow.names]
     number = before
     groups = range(file.num_row_groups) if group is None else [group]
@@ -225,8 +226,13 @@ def parquet_rows(path: Path, *, group: int | None = None, before: int = 0) -> It
             for fields in table.to_pylist():
                 number += 1
                 yield _row(number, fields, number)
-    except (pyarrow.ArrowException, OSError):
-        raise InputError(f"{path} is damaged after row {number - before}") from None
+    except (pyarrow.ArrowException, OSError, ValueError):  # ValueError: a name that is not UTF-8
+        raise InputError(f"{name} is damaged after row {number - before}") from None
+
+
+def table_at(path: Path) -> Table:
+    """The table in a file."""
+    return str(path), lambda: path.open("rb")
 
 
 def parquet_files(path: Path) -> list[Path]:
@@ -234,11 +240,10 @@ def parquet_files(path: Path) -> list[Path]:
     return sorted(path.glob("*.parquet"), key=lambda name: name.name) if path.is_dir() else [path]
 
 
-def _parquet_source(paths: list[Path]) -> Source:
-    sizes = [parquet_file(path).metadata.num_rows for path in paths]
-    starts = [0, *accumulate(sizes)]
+def _parquet_source(tables: list[Table]) -> Source:
+    starts = [0, *accumulate(parquet_file(*table).metadata.num_rows for table in tables)]
     return Source(
-        lambda: (row for path, before in zip(paths, starts, strict=False) for row in parquet_rows(path, before=before)),
+        lambda: (row for table, before in zip(tables, starts, strict=False) for row in parquet_rows(*table, before=before)),
         starts[-1],
     )
 
@@ -271,22 +276,27 @@ def open_source(path: Path) -> Source:
         names = sorted(path.glob("*.txt"), key=lambda name: name.name)
         tables = parquet_files(path)
         if tables and not names:
-            return _parquet_source(tables)
+            return _parquet_source([table_at(table) for table in tables])
         if tables or not names:
             raise InputError(f"{path} holds both .txt and .parquet files" if tables else f"{path} holds no .txt files")
         return Source(lambda: _folder_rows(names), len(names))
     if not path.is_file():
         raise InputError(f"{path} does not exist")
-    suffix = path.suffix.lower()
+    return source_of(*table_at(path), path.stat().st_size)
+
+
+def source_of(name: str, data: Opener, size: int) -> Source:
+    """The rows of a table that need not be a file: ``data`` opens its bytes, ``size`` is their number. Errors as above."""
+    suffix = Path(name).suffix.lower()
     if suffix in {".jsonl", ".ndjson"}:
-        return Source(lambda: _jsonl_rows(path), path.stat().st_size)
+        return Source(lambda: _jsonl_rows(data), size)
     if suffix == ".csv":
-        if "text" not in _csv_header(path):
-            raise InputError(f"{path} has no column named text")
-        return Source(lambda: _csv_rows(path), path.stat().st_size)
+        if "text" not in _csv_header(data):
+            raise InputError(f"{name} has no column named text")
+        return Source(lambda: _csv_rows(data), size)
     if suffix in {".parquet", ".pq"}:
-        return _parquet_source([path])
-    raise InputError(f"{path}: give a .jsonl, .csv or .parquet file, or a folder of .txt or .parquet files")
+        return _parquet_source([(name, data)])
+    raise InputError(f"{name}: give a .jsonl, .csv or .parquet file, or a folder of .txt or .parquet files")
 
 
 # ------------------------------------------------------------------------------------------------ coding
@@ -308,43 +318,20 @@ def code_rows(rows: Iterable[Row], settings: Settings) -> list[Outcome]:
                 line = json_line(coder.suggest(note, top=settings.top))
             except TheracodeError as error:
                 fault = str(error)
-            except Exception as error:  # the message of an unforeseen error may hold note text: only its kind is told
-                fault = f"unforeseen {type(error).__name__} while coding"
+            except Exception as error:
+                fault = unforeseen(error, "while coding")
         outcomes.append(Outcome(row.number, row.id, line, fault, row.position))
     return outcomes
 
 
-def load_once() -> None:
-    """Load the coder of this worker process; later notes find it loaded."""
-    from models.coder import load
-
-    load()
-    gc.freeze()  # what the worker keeps is never garbage
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    load_once()
-
-
 def local_engine(task: Callable[[T], R], items: Iterator[T], workers: int) -> Iterator[R]:
-    """Work in this process, or in worker processes of this machine that each load the coder once."""
-    if workers == 1:
-        yield from map(task, items)
-        return
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    waiting: deque[Future[R]] = deque()
+    """Work in this process, or in worker processes of this machine."""
+    from models.workers import in_order
+
     try:
-        for item in items:
-            waiting.append(pool.submit(task, item))
-            if len(waiting) >= workers * AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool:
-        raise InputError("a worker process died; start the same command again, it goes on where it stopped") from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        yield from in_order(task, items, workers)
+    except WorkerError as error:
+        raise InputError(f"{error}; start the same command again, it goes on where it stopped") from None
 
 
 ENGINES = ("local", "dask")
@@ -426,7 +413,7 @@ def _finished(path: Path, name: str) -> Iterator[Any]:
         for number, line in enumerate(file, start=1):
             try:
                 yield json.loads(line)[name]
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 raise InputError(f"{path}, line {number} was not written by theracode; choose another output") from None
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
-from lexicon.errors import InputError, TheracodeError
+from lexicon.errors import InputError, TheracodeError, unforeseen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,10 +77,8 @@ class _Group(TyperGroup):
         except OSError as error:
             _fail(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or type(error).__name__)
             code = BAD_INPUT
-        except Exception as error:  # its message may hold note text: only its kind is told
-            if os.environ.get("THERACODE_LOG_LEVEL", "").lower() == "debug":
-                raise
-            _fail(f"unforeseen {type(error).__name__}; THERACODE_LOG_LEVEL=debug shows where")
+        except Exception as error:
+            _fail(unforeseen(error, "in this command"))
             code = BAD_INPUT
         if standalone_mode:
             sys.exit(code)

@@ -17,7 +17,8 @@ import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, Worker, WorkerPlugin
 
 from lexicon.errors import InputError
-from ui.batch import AHEAD, Engine, load_once
+from models.workers import AHEAD, load_once
+from ui.batch import Engine
 
 T = TypeVar("T")
 R = TypeVar("R")

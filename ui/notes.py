@@ -71,6 +71,11 @@ def read_note_text(source: str) -> str:
                 data = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             raise InputError(f"{name} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    return note_text(data, name)
+
+
+def note_text(data: bytes, name: str) -> str:
+    """The note in the bytes of a text file. Errors as of :func:`read_note_text`."""
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} is larger than {MAX_BYTES // 1_000_000} MB; that is not one note")
     return check_text(decode(data, name), name)

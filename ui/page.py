@@ -44,6 +44,11 @@ def head(title: str, line: str = "") -> None:
             st.button("Sign out", on_click=st.logout, type="tertiary", key="sign_out")
 
 
+def sentence(text: object) -> str:
+    """A message, such as that of an error, as a sentence."""
+    return f"{str(text)[:1].upper()}{str(text)[1:]}."
+
+
 def chart(drawn: alt.Chart | alt.LayerChart | alt.FacetChart, label: str) -> None:
     """Show a plot with its text in a colour that is legible on the page as it is, and with words for who cannot see it."""
     ink = "#a9b7b5" if st.context.theme.type == "dark" else "#4d5b59"

@@ -27,6 +27,7 @@ from ui.batch import (
     parquet_file,
     parquet_files,
     parquet_rows,
+    table_at,
 )
 
 _KEY = b"theracode"
@@ -74,7 +75,7 @@ def parts_of(source: Path, output: Path) -> Iterator[Part]:
         raise InputError(f"{source} holds no .parquet files")
     before = number = 0
     for path in paths:
-        metadata = parquet_file(path).metadata
+        metadata = parquet_file(*table_at(path)).metadata
         for group in range(metadata.num_row_groups):
             rows = metadata.row_group(group).num_rows
             yield Part(path, group, before, rows, output / f"part-{number:05d}.parquet")
@@ -92,7 +93,7 @@ def _finished(part: Part, settings: Settings) -> PartResult | None:
         file = parquet.ParquetFile(part.output)
         origin = (file.schema_arrow.metadata or {})[_KEY].decode()
         errors = file.read(["error"])["error"]
-    except (pyarrow.ArrowException, OSError, KeyError):
+    except (pyarrow.ArrowException, OSError, KeyError, ValueError):  # ValueError: a name that is not UTF-8
         raise InputError(f"{part.output} was not written by theracode; choose another output") from None
     if origin != _origin(part, settings):
         raise InputError(f"{part.output} belongs to another input or other options; choose another output or --overwrite")
@@ -107,7 +108,7 @@ def code_part(part: Part, settings: Settings) -> PartResult:
     import pyarrow
     from pyarrow import parquet
 
-    outcomes = code_rows(parquet_rows(part.path, group=part.group, before=part.before), settings)
+    outcomes = code_rows(parquet_rows(*table_at(part.path), group=part.group, before=part.before), settings)
     table = pyarrow.table(
         {
             "number": pyarrow.array([o.number for o in outcomes], pyarrow.int64()),

@@ -1,18 +1,29 @@
-"""Files compiled once and loaded fast: written atomically, rebuilt when the source or the code changes."""
+"""Files compiled once and loaded fast: written atomically, rebuilt when the source or the code changes.
+
+A file is named after its key, so programs of several versions can share the folder; files that none of them has used for
+long are removed when a new one is written.
+"""
 
 from __future__ import annotations
 
 import gc
+import glob
 import hashlib
 import os
 import tempfile
+import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import srsly
 from platformdirs import user_cache_dir, user_data_dir
+
+KEPT = 6  # compiled files of one name that stay beside each other, one for each state of sources and code
+STALE_SECONDS = 86_400  # age at which what a killed writer left behind is removed
+_SUM = 4  # bytes of the checksum that a compiled file begins with
 
 
 def cache_folder() -> Path:
@@ -46,26 +57,56 @@ def without_collecting() -> Iterator[None]:
             gc.enable()
 
 
+def _compiled_path(name: str, key: str) -> Path:
+    return cache_folder() / f"{name}-{key[:16]}.bin"
+
+
 def load_compiled(name: str, key: str) -> Any | None:
     """The object stored under ``name`` if it was compiled for ``key``, else None. A damaged file counts as absent."""
-    path = cache_folder() / f"{name}-{key[:16]}.msgpack"
+    path = _compiled_path(name, key)
     try:
-        stored = srsly.msgpack_loads(path.read_bytes())
+        content = path.read_bytes()
+        if content[:_SUM] != _checksum(content[_SUM:]):
+            return None
+        stored = srsly.msgpack_loads(content[_SUM:])
     except Exception:
         return None
     if not isinstance(stored, dict) or stored.get("key") != key:
         return None
+    with suppress(OSError):
+        os.utime(path)  # the time of last use, for pruning
     return stored["value"]
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(_SUM, "big")
 
 
 def store_compiled(name: str, key: str, value: Any) -> bool:
     """Store an object atomically. Returns False where the folder cannot be written; the caller goes on without."""
     content = srsly.msgpack_dumps({"key": key, "value": value})
     try:
-        write_atomically(cache_folder() / f"{name}-{key[:16]}.msgpack", content)
+        write_atomically(_compiled_path(name, key), _checksum(content) + content)
     except OSError:
         return False
+    _prune(name)
     return True
+
+
+def _prune(name: str) -> None:
+    """Remove all compiled files of a name but those used last, and torn pieces. A reader that comes too late compiles anew."""
+    folder = cache_folder()
+    used: list[tuple[float, Path]] = []
+    for path in folder.glob(f"{glob.escape(name)}-{'?' * 16}.*"):
+        with suppress(OSError):
+            used.append((path.stat().st_mtime, path))
+    for path in folder.glob(".*-*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                path.unlink()
+    for _, path in sorted(used)[:-KEPT]:
+        with suppress(OSError):
+            path.unlink()
 
 
 def write_atomically(path: Path, content: bytes) -> None:

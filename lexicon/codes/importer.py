@@ -107,7 +107,7 @@ def import_edition(paths: Sequence[Path], *, name: str, first: date, last: date,
     origin, tables, changes = _origin(files, name=name, first=first, base=base)
 
     folder = editions_folder()
-    number = time.time_ns()
+    number = _number(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_stale(folder)
@@ -393,14 +393,21 @@ def _every(what: str, codes: set[str], among: frozenset[str], where: str) -> Non
         raise EditionError(f"{stray} is {what} by the addenda but is not in {where} as stated; the files do not fit")
 
 
-# ---------------------------------------------------------------- cleaning
+# ---------------------------------------------------------------- numbers, cleaning
+
+
+def _number(name: str) -> int:
+    """The number of an import: the time, but above every earlier one of this name, for a clock may be set back."""
+    folder = editions_folder()
+    earlier = [path.name.removeprefix(f"{name}.") for path in folder.glob(f"{name}.*")] if folder.is_dir() else []
+    return max([time.time_ns(), *(int(place) + 1 for place in earlier if place.isdecimal())])
 
 
 def _remove_older(folder: Path, name: str, number: int) -> None:
     """Remove earlier imports of the same name; a later one, by another process, stays and counts."""
     for path in folder.glob(f"{name}.*"):
         place = path.name.removeprefix(f"{name}.")
-        if place.isdigit() and int(place) < number:
+        if place.isdecimal() and int(place) < number:
             shutil.rmtree(path, ignore_errors=True)
 
 

@@ -30,7 +30,10 @@ class Rule:
     example : str
         A case in which it decides.
     note, shows : str
-        The case as a note, and what its coding or audit must show; a test reads them, CONTRIBUTING.md has their grammar.
+        The case as a note, and what its coding or audit must show; a test reads them. ``[date 2026-10-15]``, ``[age 40]``,
+        ``[sex male]``, ``[external]`` and ``[audit M79.1,R53.1]`` stand before the text. Claims, parted by ``|``: ``M17.11`` is
+        recommended, ``not M25.561``, ``blocked M25.561`` by this rule, ``A before B``, ``A first``, ``asks ...`` and
+        ``tells ...`` words of a question or a notice, ``finds kind`` of an audit.
     """
 
     id: str

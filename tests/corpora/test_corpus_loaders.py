@@ -61,6 +61,8 @@ def test_own_jsonl(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("{", "line 1: not JSON"),
+        ("[" * 9_999, "line 1: not JSON"),
+        (json.dumps({**OURS, "a\nb" + "c" * 99: 1}), f"line 1: a b{'c' * 37}: Extra inputs"),
         ("[]", "line 1: not a JSON object"),
         (json.dumps({**OURS, "setting": None}), "line 1: setting missing"),
         (json.dumps({**OURS, "style": "poem"}), "line 1: style: Input should be"),
@@ -207,6 +209,17 @@ def test_brat(tmp_path: Path) -> None:
     write(tmp_path / "n1.ann", "T1\tDisorder here\n")
     with pytest.raises(InputError, match=r"n1\.ann, line 1"):
         load_brat(tmp_path)
+
+
+def test_codes_that_are_none_are_told_with_their_note(tmp_path: Path) -> None:
+    write(tmp_path / "es" / "text_files_en" / "S1.txt", "Pain.")
+    write(tmp_path / "es" / "devX.tsv", "S1\tDIAGNOSTICO\t\tPain\n")
+    with pytest.raises(InputError, match=r"S1: required\.0\.accept\.0: String should have at least 3"):
+        load_corpus(tmp_path / "es")
+    write(tmp_path / "brat" / "n1.txt", "no pain")
+    write(tmp_path / "brat" / "n1.ann", "T1\tDisorder 3 7\tpain\nN1\tReference T1 ICD10CM:\nA1\tNegated T1\n")
+    with pytest.raises(InputError, match=r"n1\.ann: forbidden\.0\.code: String should have at least 3"):
+        load_corpus(tmp_path / "brat")
 
 
 def test_folder_of_jsonl_and_unknown_formats(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lexicon.codes import load_edition
-from lexicon.codes.cache import load_compiled, store_compiled, without_collecting, write_atomically
+from lexicon.codes.cache import KEPT, load_compiled, store_compiled, without_collecting, write_atomically
 from lexicon.codes.edition import Edition
 from lexicon.codes.registry import BASE_NAME, EditionInfo, edition_info, edition_key, open_edition
 from lexicon.errors import EditionError
@@ -48,6 +49,26 @@ def test_what_is_stored_comes_back_for_its_key_only(folder: Path) -> None:
     assert load_compiled("thing", "k" * 64) == {"a": [1, "b"]}
     assert load_compiled("thing", "k" * 16 + "other") is None
     assert load_compiled("other", "k" * 64) is None
+
+
+def test_files_that_were_not_used_for_long_are_removed(folder: Path) -> None:
+    def key(number: int) -> str:
+        return f"{number:016x}" * 4
+
+    for number in range(KEPT):
+        assert store_compiled("edition-FY1", key(number), number)
+        os.utime(folder / f"edition-FY1-{number:016x}.bin", (number, number))
+    assert store_compiled("edition-FY1-own", key(0), "another name")
+    old, new = folder / ".a.bin-1.tmp", folder / ".b.bin-2.tmp"
+    for piece in (old, new):
+        piece.write_bytes(b"torn")
+    os.utime(old, (1, 1))
+    assert load_compiled("edition-FY1", key(0)) == 0, "used now, so it stays"
+    assert store_compiled("edition-FY1", key(KEPT), KEPT)
+    kept = [number for number in range(KEPT + 1) if load_compiled("edition-FY1", key(number)) == number]
+    assert kept == [0, *range(2, KEPT + 1)]
+    assert load_compiled("edition-FY1-own", key(0)) == "another name"
+    assert not old.exists() and new.exists(), "a piece of a writer that may still be at work stays"
 
 
 def test_a_write_is_whole_or_absent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +154,7 @@ def test_two_processes_compile_at_once(small: EditionInfo, folder: Path) -> None
         "from lexicon.codes.registry import EditionInfo, open_edition; from lexicon.codes.cache import cache_folder\n"
         "info = EditionInfo('Small', date(2030, 1, 1), date(2030, 12, 31), 'test', path=Path(sys.argv[1]), notes_as_of='Small')\n"
         "for _ in range(40):\n"
-        "    [path.unlink(missing_ok=True) for path in cache_folder().glob('*.msgpack')]\n"
+        "    [path.unlink(missing_ok=True) for path in cache_folder().glob('*.bin')]\n"
         "    assert [*open_edition(info).billable()] == ['R53.1', 'R53.8']\n"
     )
     running = [

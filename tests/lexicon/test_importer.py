@@ -373,6 +373,17 @@ def test_a_damaged_import_is_passed_over_and_damaged_files_are_told(folders: Pat
     assert "Small-2031" not in {known.name for known in editions()}
 
 
+def test_a_change_table_that_is_not_text_is_told(folders: Path) -> None:
+    import_small(folders)
+    addenda = put(folders, "addenda_2032.txt", addenda_text(CHANGES))
+    info = import_edition([addenda], name="Small-2032", first=LAST, last=LAST)
+    assert info.path is not None
+    (info.path / "changes_1.tsv").write_bytes(b"\xff")
+    load_edition.cache_clear()
+    with pytest.raises(EditionError, match="a change table of edition Small-2032 is missing or damaged; import it again"):
+        load_edition("Small-2032")
+
+
 def test_an_import_wins_over_a_packaged_edition_on_its_dates(folders: Path) -> None:
     import_edition([put(folders, "t.xml", TABULAR)], name="Mine", first=date(2027, 1, 1), last=date(2027, 6, 30))
     assert edition_for(date(2027, 3, 1))[0].name == "Mine"

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from itertools import combinations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import theracode
 from corpora.schema import GoldNote
 from lexicon.codes.registry import load_edition
-from lexicon.errors import InputError, TheracodeError
+from lexicon.errors import InputError, TheracodeError, WorkerError
 from lexicon.vocabulary import load_vocabulary
 from models.coder import MAX_CHARACTERS
+from models.ranker import Ranker
 from models.rules.excludes import conflicts
+from models.workers import AHEAD, in_order
+from ui.batch import local_engine
 
 DAYS = st.dates(date(2021, 1, 1), date(2028, 12, 31))
 
@@ -56,7 +63,8 @@ GLUE = [
     "3/5",
 ]
 PIECES = st.deferred(lambda: st.one_of(st.sampled_from(terms()), st.sampled_from(GLUE), st.text(max_size=12)))
-NOTES = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=30).map(" ".join))
+SHORT = st.one_of(st.text(max_size=300), st.lists(PIECES, max_size=30).map(" ".join))
+NOTES = st.one_of(SHORT, SHORT, SHORT, st.tuples(SHORT, st.integers(2, 40)).map(lambda parts: parts[0] * parts[1]))
 
 
 def check(coding: theracode.Coding, note: theracode.Note) -> None:
@@ -87,7 +95,7 @@ def check(coding: theracode.Coding, note: theracode.Note) -> None:
         assert f"Official notes disagree on {conflict.code} with {conflict.other}" in text, (conflict.code, conflict.other)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3 * settings.default.max_examples)
 @given(
     text=NOTES,
     day=DAYS,
@@ -162,6 +170,50 @@ def test_too_long_a_text_is_one_clear_line(coder: theracode.Coder) -> None:
     assert "secret" not in str(caught.value)
 
 
-def test_a_pipe_gives_what_single_notes_give(coder: theracode.Coder, dev_notes: list[GoldNote]) -> None:
+def test_threads_that_start_at_once_load_an_edition_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    coder, loaded = theracode.Coder(), []
+
+    def slow(name: str) -> object:
+        loaded.append(name)
+        time.sleep(0.05)
+        return load_edition(name)
+
+    monkeypatch.setattr("models.coder.load_edition", slow)
+    with ThreadPoolExecutor(8) as pool:
+        notes = [theracode.Note(text="R knee OA.", date_of_service=date(2026, 3, 14))] * 16
+        codings = list(pool.map(coder.suggest, notes))
+    assert loaded == ["FY2026-April"]
+    assert {tuple(coding.sequence) for coding in codings} == {("M17.11",)}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_pipe_gives_what_single_notes_give(coder: theracode.Coder, dev_notes: list[GoldNote], workers: int) -> None:
     notes = [gold.to_note() for gold in dev_notes[:12]]
-    assert list(coder.pipe(notes)) == [coder.suggest(note) for note in notes]
+    assert list(coder.pipe(notes, workers=workers)) == [coder.suggest(note) for note in notes]
+
+
+def test_workers_rank_as_the_coder_that_asks_them(coder: theracode.Coder) -> None:
+    report = replace(coder.ranker.report, base=coder.ranker.report.base - 1)
+    strict = theracode.Coder(Ranker(report, coder.ranker.lead, coder.ranker.threshold))
+    note = theracode.Note(text="R knee OA.", date_of_service=date(2026, 3, 14))
+    assert coder.suggest(note) != strict.suggest(note)
+    assert list(strict.pipe([note], workers=2)) == [strict.suggest(note)]
+
+
+def test_a_pipe_reads_only_some_notes_ahead_and_starts_processes_of_its_own(coder: theracode.Coder) -> None:
+    notes = iter([theracode.Note(text="R knee OA.")] * 20)
+    assert next(coder.pipe(notes, workers=2)) and len(list(notes)) == 20 - 2 * AHEAD
+    assert set(in_order(_process, iter(range(20)), 2)).isdisjoint({os.getpid()})
+
+
+def _process(_: int) -> int:
+    return os.getpid()
+
+
+def test_a_pipe_without_workers_and_a_worker_that_dies_are_told(coder: theracode.Coder) -> None:
+    with pytest.raises(InputError, match="give at least 1"):
+        coder.pipe([], workers=0)
+    with pytest.raises(WorkerError, match="a worker process died"):
+        list(in_order(os._exit, iter([1]), 2))
+    with pytest.raises(InputError, match="died; start the same command again"):
+        list(local_engine(os._exit, iter([1]), 2))

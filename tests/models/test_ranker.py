@@ -176,7 +176,9 @@ def test_missing_model(load: Any) -> None:
 
 
 @pytest.mark.parametrize("load", [load_ranker, load_estimators])
-@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 cut short", b"\xff\xfe", b"{}", b"[]", b"null"])
+@pytest.mark.parametrize(
+    "content", [b"", b"not an archive", b"PK\x03\x04 cut short", b"\xff\xfe", b"{}", b"[]", b"null", b"[" * 9_999]
+)
 def test_damaged_model(tmp_path: Path, load: Any, content: bytes) -> None:
     path = tmp_path / "model"
     path.write_bytes(content)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lexicon.vocabulary import ASSERTIONS, SIDES, load_vocabulary
@@ -106,7 +106,6 @@ def test_the_same_text_is_always_read_the_same(reader: Reader) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=150, deadline=None)
 def test_any_text_is_read(text: str) -> None:
     check(text, READER.read(text))
 
@@ -116,7 +115,6 @@ def test_any_text_is_read(text: str) -> None:
         st.sampled_from([*NOTE.split(), "\n", "\n\n", ":", "-", "(R)", "L", "B/L", "no", "denies", "?", ";", "\x00"]), max_size=60
     )
 )
-@settings(max_examples=150, deadline=None)
 def test_any_shuffle_of_clinical_words_is_read(words: list[str]) -> None:
     check(" ".join(words), READER.read(" ".join(words)))
 

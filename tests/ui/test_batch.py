@@ -120,6 +120,14 @@ def test_bad_csv_rows_do_not_end_the_file(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_table_may_end_inside_a_quoted_cell(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text('id,text\na,knee\nb,"hip\n', encoding="utf-8")
+    found = list(batch.open_source(tmp_path / "in.csv").rows())
+    assert [(row.id, row.fields.get("text"), row.position) for row in found] == [("a", "knee", 22), ("b", "hip\n", 22)]
+    (tmp_path / "in.csv").write_text('id,text\n"hip\n', encoding="utf-8")
+    assert [row.fault for row in batch.open_source(tmp_path / "in.csv").rows()] == ["the row has 1 cells, the header 2"]
+
+
 def test_an_unforeseen_error_is_told_without_its_message(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def suggest(self, note: object, *, top: int) -> object:
@@ -127,7 +135,7 @@ def test_an_unforeseen_error_is_told_without_its_message(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("models.coder.load", Broken)
     (outcome,) = batch.code_rows([Row(1, "a", {"text": "x"})], SETTINGS)
-    assert outcome.fault == "unforeseen RuntimeError while coding"
+    assert outcome.fault == "unforeseen RuntimeError while coding; THERACODE_LOG_LEVEL=debug shows where"
 
 
 def test_two_workers_write_the_same_bytes_as_one(tmp_path: Path) -> None:
@@ -184,7 +192,7 @@ def test_every_prefix_can_be_resumed(tmp_path: Path, stop: int) -> None:
 def test_an_output_of_another_input_is_not_touched(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", rows(3))
     output = tmp_path / "out.jsonl"
-    for content in ('{"id": "other"}\n', '{"id": "n1"}\n' * 9, "not json\n"):
+    for content in ('{"id": "other"}\n', '{"id": "n1"}\n' * 9, "not json\n", "[" * 9_999 + "\n"):
         output.write_text(content)
         with pytest.raises(InputError, match=r"choose another output"):
             run_batch(source, output, engine=echo)
@@ -192,6 +200,15 @@ def test_an_output_of_another_input_is_not_touched(tmp_path: Path) -> None:
     result = run_batch(source, output, engine=echo, overwrite=True)
     assert result.done == 3 and ids(output) == ["n1", "n2", "n3"]
     assert not batch.errors_path(output).exists()
+
+
+@pytest.mark.parametrize("name", [b"\x80", b"\xff"])
+def test_a_parquet_file_with_a_broken_name_is_told(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / "in.parquet"
+    parquet.write_table(pyarrow.Table.from_pylist([{"id": "a", "text": "x"}]), path)
+    path.write_bytes(path.read_bytes().replace(b"text", name + b"ext"))
+    with pytest.raises(InputError, match="not a Parquet file"):
+        batch.open_source(path)
 
 
 def test_inputs_that_cannot_be_used(tmp_path: Path) -> None:

@@ -125,15 +125,18 @@ def test_long_text_is_refused_and_its_text_is_not_shown(tmp_path: Path) -> None:
     assert "secretword" not in result.output
 
 
-def test_an_unforeseen_error_is_one_line_without_its_message(note: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("level", ["", "debug", "DEBUG"])
+def test_an_unforeseen_error_is_one_line_without_its_message(note: Path, monkeypatch: pytest.MonkeyPatch, level: str) -> None:
     def broken(self: Coder, note: object, **_: object) -> object:
         raise RuntimeError("secretword")
 
     monkeypatch.setattr(Coder, "suggest", broken)
-    monkeypatch.delenv("THERACODE_LOG_LEVEL", raising=False)
+    monkeypatch.setenv("THERACODE_LOG_LEVEL", level)
     result = run("suggest", note)
-    fails(result, "unforeseen RuntimeError")
+    fails(result, "unforeseen RuntimeError in this command")
     assert "secretword" not in result.output
+    place = "at ui/test_cli.py:"
+    assert (place in result.stderr, "THERACODE_LOG_LEVEL=debug shows where" in result.stderr) == (bool(level), not level)
 
 
 @pytest.mark.parametrize("text", ["12345 678", "😀😀", "Der Patient klagt über Knieschmerzen.", "a" * 5000])

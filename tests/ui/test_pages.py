@@ -74,12 +74,29 @@ def test_an_unforeseen_error_shows_no_note_text(monkeypatch: pytest.MonkeyPatch)
     app = page("suggest")
     app.text_area(key="suggest_text").set_value("secretword")
     click(app, "Suggest codes")
-    assert not app.exception and app.error[0].value == "Unforeseen RuntimeError while reading this note."
+    assert not app.exception and app.error[0].value.startswith("Unforeseen RuntimeError while reading this note")
+    assert "secretword" not in app.error[0].value
     app = page("audit")
     app.text_area(key="audit_text").set_value("secretword")
     app.text_input(key="audit_codes").set_value("M54.50")
     click(app, "Audit")
     assert not app.exception and "RuntimeError" in app.error[0].value and "secretword" not in app.error[0].value
+
+
+def test_an_error_of_a_page_itself_is_neither_shown_nor_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secretword")
+
+    monkeypatch.setattr("ui.page.head", broken)
+    monkeypatch.setenv("THERACODE_LOG_LEVEL", "debug")
+    app = AppTest.from_file(str(SCREENS.parent / "app.py"), default_timeout=60).run()
+    assert not app.exception and app.error[0].value.startswith(
+        "This page cannot be shown: unforeseen RuntimeError while drawing it"
+    )
+    told = "".join([caplog.text, *capfd.readouterr(), app.error[0].value])
+    assert "test_pages.py" in told and "secretword" not in told
 
 
 def test_accept_reject_reorder_and_drop() -> None:

@@ -66,6 +66,16 @@ def test_a_missing_part_is_done_again_and_no_other(tmp_path: Path) -> None:
     assert seen == [(4, 10, 4), (8, 10, 8), (10, 10, 10)]
 
 
+@pytest.mark.parametrize("broken", ["in.parquet", "out/part-00000.parquet"])
+def test_a_part_with_a_name_that_is_not_text_is_told(tmp_path: Path, broken: str) -> None:
+    source, output = write(tmp_path / "in.parquet", 2), tmp_path / "out"
+    run_parts(source, output, settings=SETTINGS)
+    path = tmp_path / broken
+    path.write_bytes(path.read_bytes().replace(b"text", b"\xffext").replace(b"number", b"\xffumber"))
+    with pytest.raises(InputError, match=f"{path.name} (is not a Parquet file|was not written by theracode)"):
+        run_parts(source, output, settings=SETTINGS)
+
+
 def test_what_belongs_to_another_run_is_not_touched(tmp_path: Path) -> None:
     source, output = write(tmp_path / "in.parquet", 6), tmp_path / "out"
     run_parts(source, output, settings=SETTINGS)

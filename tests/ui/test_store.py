@@ -21,6 +21,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -190,8 +191,10 @@ def test_the_sqlite_file_belongs_to_its_owner_alone(tmp_path: Path, monkeypatch:
     assert {path.name for path in (tmp_path / "new").iterdir()} == {"review.sqlite", "review.sqlite-wal", "review.sqlite-shm"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "new").iterdir()} == {0o600}
     with store.read() as session:
-        pragmas = [session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "foreign_keys", "synchronous")]
-    assert pragmas == ["wal", 1, 2]
+        pragmas = [
+            session.scalar(text(f"PRAGMA {name}")) for name in ("journal_mode", "foreign_keys", "synchronous", "temp_store")
+        ]
+    assert pragmas == ["wal", 1, 2, 2]
     store.close()
 
 
@@ -526,39 +529,57 @@ class FakeCoder:
         return pair(note.id)[1]
 
 
-def docx(folder: Path) -> Path:
+def docx() -> bytes:
     import docx as word
 
     document = word.Document()
     document.add_paragraph("R knee OA.")
     document.add_table(rows=1, cols=2).rows[0].cells[0].text = "gait slow"
-    document.save(str(folder / "visit.docx"))
-    return folder / "visit.docx"
+    data = io.BytesIO()
+    document.save(data)
+    return data.getvalue()
 
 
-def test_notes_come_from_every_kind_of_file(tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").write_text('{"id": "j1", "text": "a"}\n{"id": "j2"}\nno json\n{"id": "j1", "text": "b"}\n')
-    (tmp_path / "rows.csv").write_text("id,text,date_of_service\nc1,knee,2026-03-14\nc2,knee,soon\n")
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "t1.txt").write_text("back pain")
-    (folder / "t2.txt").write_bytes(b"\xff\xfeU")
-    docx(folder)
-    found = list(importer.read_notes([tmp_path / "rows.jsonl", tmp_path / "rows.csv", folder, folder / "t1.txt"]))
+def test_notes_come_from_every_kind_of_file() -> None:
+    parquet = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([{"id": "p1", "text": "hip pain"}]), parquet)
+    files = [
+        ("rows.jsonl", b'{"id": "j1", "text": "a"}\n{"id": "j2"}\nno json\n{"id": "j1", "text": "b"}\n'),
+        ("rows.csv", b"id,text,date_of_service\nc1,knee,2026-03-14\nc2,knee,soon\n"),
+        ("t1.txt", b"back pain"),
+        ("t2.txt", b"\xff\xfeU"),
+        ("folder/visit.docx", docx()),
+        ("rows.parquet", parquet.getvalue()),
+        ("other\\t1.txt", b"hip pain"),
+    ]
+    found = list(importer.read_notes(files))
     notes = {note.id: note for note in found if isinstance(note, Note)}
-    assert list(notes) == ["j1", "c1", "t1", "visit"]
+    assert list(notes) == ["j1", "c1", "t1", "visit", "p1"]
     assert notes["visit"].text == "R knee OA.\ngait slow\t" and notes["c1"].date_of_service == date(2026, 3, 14)
     faults = [item for item in found if isinstance(item, tuple)]
     assert [name for name, _ in faults] == ["j2", "row-3", "j1", "c2", "t2", "t1"]
-    assert all(str(tmp_path) not in reason for _, reason in faults)
-    with pytest.raises(InputError, match="does not exist"):
-        list(importer.read_notes([tmp_path / "absent.jsonl"]))
+    for name, data, told in (
+        ("x.exe", b"", "give a .jsonl"),
+        ("a\n b.csv", b"id\n", "^a b.csv has no column"),
+        ("x.csv", b"id\n", "no column named text"),
+        ("x.parquet", b"PAR1", "not a Parquet file"),
+    ):
+        with pytest.raises(InputError, match=told):
+            list(importer.read_notes([(name, data)]))
+
+
+def test_word_documents_that_are_none_or_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="not a Word document"):
         importer.docx_text(b"PK\3\4 broken", "x.docx")
+    monkeypatch.setattr(importer, "MAX_UNPACKED", 10_000)
+    with pytest.raises(InputError, match="when unpacked"):
+        importer.docx_text(docx(), "x.docx")
 
 
-def test_uploads_are_coded_stored_and_leave_no_file(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+def test_uploads_are_coded_and_stored_without_a_temporary_file(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # a temporary file would be an error
     steps: list[int] = []
     files = [
         ("../a.txt", b"knee"),
@@ -569,10 +590,10 @@ def test_uploads_are_coded_stored_and_leave_no_file(store: Store, monkeypatch: p
     ]
     done = importer.import_uploads(store, files, FakeCoder(), name="up", who="A", progress=steps.append)  # type: ignore[arg-type]
     assert done.notes == 2 and dict(done.faults) == {
-        "b": "the note is refused", "c": "c.txt is empty", "e": "unforeseen IndexError while coding",
+        "b": "the note is refused", "c": "c.txt is empty",
+        "e": "unforeseen IndexError while coding; THERACODE_LOG_LEVEL=debug shows where",
     }  # fmt: skip
     assert [item.name for item in repo.queue(store)] == ["a", "d1"] and steps == [1, 2, 4, 5]
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("theracode-")] == []
     with pytest.raises(TheracodeError, match=r"no note could be used; the first fault: c: c\.txt is empty"):
         importer.import_uploads(store, [("c.txt", b"")], FakeCoder(), name="up", who="A")  # type: ignore[arg-type]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lexicon.errors import TheracodeError
+from lexicon.errors import TheracodeError, unforeseen
 from models.audit import audit
 from ui import page, view
 from ui.notes import code_list, make_note
@@ -34,10 +34,10 @@ def main() -> None:
             with st.spinner("Reading the note"):
                 report = audit(note, code_list(written), page.load_coder())
         except TheracodeError as error:
-            st.error(str(error)[:1].upper() + str(error)[1:] + ".")
+            st.error(page.sentence(error))
             return
-        except Exception as error:  # its message may hold note text: only its kind is told
-            st.error(f"Unforeseen {type(error).__name__} while reading this note.")
+        except Exception as error:
+            st.error(page.sentence(unforeseen(error, "while reading this note")))
             return
         st.html(view.audit_html(report))
 

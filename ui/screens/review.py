@@ -67,7 +67,7 @@ def _do(action: Callable[..., repo.Ticket], ticket: repo.Ticket, done: str = "",
     except ConflictError as error:
         st.session_state.review_told = ("warning", f"{error}.")
     except TheracodeError as error:
-        st.session_state.review_told = ("error", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.session_state.review_told = ("error", page.sentence(error))
     else:
         st.session_state.review_told = ("toast", done) if done else None
 
@@ -474,7 +474,7 @@ def _take(store: Store, files: list[tuple[str, bytes]], name: str, who: str) -> 
         done = importer.import_uploads(store, files, coder, name=name, who=who, progress=lambda rows: _advance(bar, rows))
     except TheracodeError as error:
         bar.empty()
-        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.error(page.sentence(error))
         return
     skipped = f"; {len(done.faults)} could not be used (see Import)" if done.faults else ""
     st.session_state.review_goto = done.batch
@@ -494,7 +494,7 @@ def main() -> None:
         store = _store()
     except TheracodeError as error:
         page.head("Review")
-        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.error(page.sentence(error))
         return
     page.head(
         "Review",
@@ -525,7 +525,7 @@ def main() -> None:
         else:
             _review(store, who, chosen, turn)
     except TheracodeError as error:
-        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        st.error(page.sentence(error))
 
 
 main()

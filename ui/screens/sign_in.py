@@ -19,7 +19,7 @@ def main() -> None:
         person = signin.person()
     except TheracodeError as error:
         page.head("Sign in")
-        st.error(f"{str(error)[:1].upper()}{str(error)[1:]}. Nobody can sign in until this is mended.")
+        st.error(f"{page.sentence(error)} Nobody can sign in until this is mended.")
         return
     page.head("No access" if person.name else "Sign in")
     with st.container(border=True):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from lexicon.codes.registry import load_edition
-from lexicon.errors import TheracodeError
+from lexicon.errors import TheracodeError, unforeseen
 from models.coding import Coding, Note
 from models.rules.excludes import conflicts
 from ui import export, page, view
@@ -85,8 +85,8 @@ def _code(work: Work, settings: dict[str, Any], text: str) -> None:
             work.take(note, coder.suggest(note), coder.explain(note))
     except TheracodeError as error:
         work.fault = str(error)
-    except Exception as error:  # its message may hold note text: only its kind is told
-        work.fault = f"unforeseen {type(error).__name__} while reading this note"
+    except Exception as error:
+        work.fault = unforeseen(error, "while reading this note")
 
 
 def _use_sample() -> None:
@@ -243,7 +243,7 @@ def main() -> None:
     if work.note is not None and not work.editing and work.note != make_note({"text": work.note.text, **settings}):
         _code(work, settings, work.note.text)
     if work.fault:
-        st.error(work.fault[:1].upper() + work.fault[1:] + ".")
+        st.error(page.sentence(work.fault))
     left, right = st.columns([1, 1], gap="large")
     with left, st.container(key="note_pane"):
         _note_pane(work, settings)

@@ -1,18 +1,18 @@
-"""Notes for review from files: JSON Lines, CSV, Parquet, text, Word documents, or a folder of texts and documents."""
+"""Notes for review from files that a browser sent: JSON Lines, CSV, Parquet, text, Word documents. None touches the disk."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+from zipfile import ZipFile
 
-from lexicon.errors import InputError, TheracodeError
-from ui.batch import Row, open_source
-from ui.notes import MAX_BYTES, check_text, make_note, read_note_text
+from lexicon.errors import InputError, TheracodeError, unforeseen
+from ui.batch import Row, source_of
+from ui.notes import MAX_BYTES, check_text, make_note, note_text
 from ui.store.engine import Store
 from ui.store.repository import import_notes
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from models.coder import Coder
     from models.coding import Coding, Note
 
+MAX_UNPACKED = 10 * MAX_BYTES  # of a Word document, which is an archive
 SUFFIXES = ("jsonl", "ndjson", "csv", "parquet", "pq", "txt", "docx")
 Progress = Callable[[int], None]  # rows read
+File = tuple[str, bytes]  # name and content
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def docx_text(data: bytes, name: str) -> str:
     Raises
     ------
     InputError
-        If python-docx is not installed or the file is no Word document.
+        If python-docx is not installed, the file is no Word document, or it unpacks to too much.
     """
     try:
         from docx import Document
@@ -47,9 +49,13 @@ def docx_text(data: bytes, name: str) -> str:
     except ImportError:
         raise InputError(f"{name}: Word documents need a library; install it with: pip install 'theracode[docx]'") from None
     try:
-        blocks = list(Document(BytesIO(data)).iter_inner_content())
+        with ZipFile(BytesIO(data)) as archive:
+            size = sum(part.file_size for part in archive.infolist())
+        blocks = list(Document(BytesIO(data)).iter_inner_content()) if size <= MAX_UNPACKED else None
     except Exception:  # a broken archive fails in many ways, and its messages may quote it
         raise InputError(f"{name} is not a Word document") from None
+    if blocks is None:
+        raise InputError(f"{name} is larger than {MAX_UNPACKED // 1_000_000} MB when unpacked; that is not one note")
     lines = []
     for block in blocks:
         if isinstance(block, Table):
@@ -59,43 +65,35 @@ def docx_text(data: bytes, name: str) -> str:
     return check_text("\n".join(lines), name)
 
 
-def _file_text(path: Path) -> str:
-    if path.suffix.lower() != ".docx":
-        return read_note_text(str(path))
-    if path.stat().st_size > MAX_BYTES:
-        raise InputError(f"{path.name} is larger than {MAX_BYTES // 1_000_000} MB; that is not one note")
-    return docx_text(path.read_bytes(), path.name)
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    if path.is_dir():
-        names = sorted(name for name in path.rglob("*") if name.suffix.lower() in {".txt", ".docx"})
-        if not names:
-            raise InputError(f"{path.name} holds no .txt or .docx files")
-        for name in names:
-            yield from _rows(name)
-    elif path.suffix.lower() in {".txt", ".docx"}:
+def _rows(file: str, data: bytes) -> Iterator[Row]:
+    path = PurePosixPath(" ".join(PurePosixPath(file.replace("\\", "/")).name.split()) or "file")
+    suffix = path.suffix.lower()
+    if suffix in {".txt", ".docx"}:
         try:
-            yield Row(1, path.stem, {"id": path.stem, "text": _file_text(path)})
+            if len(data) > MAX_BYTES:
+                raise InputError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB; that is not one note")
+            text = docx_text(data, path.name) if suffix == ".docx" else note_text(data, path.name)
         except InputError as error:
-            yield Row(1, path.stem, fault=str(error).replace(str(path), path.name))
+            yield Row(1, path.stem, fault=str(error))
+        else:
+            yield Row(1, path.stem, {"id": path.stem, "text": text})
     else:
-        yield from open_source(path).rows()
+        yield from source_of(path.name, lambda: BytesIO(data), len(data)).rows()
 
 
-def read_notes(paths: Sequence[Path]) -> Iterator[Note | tuple[str, str]]:
-    """Notes from files and folders; what cannot be used comes as its id and the reason.
+def read_notes(files: Sequence[File]) -> Iterator[Note | tuple[str, str]]:
+    """Notes from files; what cannot be used comes as its id and the reason.
 
     Raises
     ------
     InputError
-        If a path does not exist or has an unknown suffix.
+        If a file has an unknown suffix or no column ``text``.
     """
     seen: set[str] = set()
-    for path in paths:
-        for row in _rows(path):
+    for file, data in files:
+        for row in _rows(file, data):
             fault = row.fault or ("the id holds NUL characters" if "\0" in row.id else "")
-            fault = fault or (f"the id {row.id[:40]!r} occurs twice" if row.id in seen else "")
+            fault = fault or ("another row has the same id" if row.id in seen else "")
             if not fault:
                 try:
                     note = make_note(row.fields)
@@ -118,8 +116,8 @@ def model_version(coder: Coder) -> str:
     return f"theracode {release}, {getattr(ranker, 'version', type(ranker).__name__)}"
 
 
-def import_paths(
-    store: Store, paths: Sequence[Path], coder: Coder, *, name: str, who: str, progress: Progress | None = None
+def import_uploads(
+    store: Store, files: Sequence[File], coder: Coder, *, name: str, who: str, progress: Progress | None = None
 ) -> Imported:
     """Read, code and store notes as one batch.
 
@@ -130,7 +128,7 @@ def import_paths(
     """
     coded: list[tuple[Note, Coding]] = []
     faults: list[tuple[str, str]] = []
-    for item in read_notes(paths):
+    for item in read_notes(files):
         if isinstance(item, tuple):
             faults.append(item)
             continue
@@ -138,25 +136,11 @@ def import_paths(
             coded.append((item, coder.suggest(item)))
         except TheracodeError as error:
             faults.append((item.id[:40], str(error)))
-        except Exception as error:  # the message of an unforeseen error may hold note text: only its kind is told
-            faults.append((item.id[:40], f"unforeseen {type(error).__name__} while coding"))
+        except Exception as error:
+            faults.append((item.id[:40], unforeseen(error, "while coding")))
         if progress is not None:
             progress(len(coded) + len(faults))
     if not coded and faults:
         raise InputError(f"no note could be used; the first fault: {faults[0][0]}: {faults[0][1]}")
     batch = import_notes(store, coded, name=name, who=who, model=model_version(coder))
     return Imported(batch, len(coded), tuple(faults))
-
-
-def import_uploads(
-    store: Store, files: Sequence[tuple[str, bytes]], coder: Coder, *, name: str, who: str, progress: Progress | None = None
-) -> Imported:
-    """Import files that a browser sent; they pass through a private folder that is removed at once."""
-    with tempfile.TemporaryDirectory(prefix="theracode-") as folder:
-        paths = []
-        for number, (file, data) in enumerate(files):
-            place = Path(folder, str(number))
-            place.mkdir()
-            paths.append(place / (Path(file.replace("\\", "/")).name or "file"))
-            paths[-1].write_bytes(data)
-        return import_paths(store, paths, coder, name=name, who=who, progress=progress)

@@ -74,7 +74,7 @@ def test_the_example_of_each_rule(entry: Rule) -> None:
 
 
 def holds(claim: str, rule_id: str, coding: theracode.Coding, findings: list[AuditFinding]) -> bool:
-    """Whether a coding shows what a claim says: see CONTRIBUTING.md for the forms."""
+    """Whether a coding shows what a claim says: see ``Rule`` for the forms."""
     words = claim.split(" ")
     match words[0]:
         case "not":
