@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import skops.io
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import theracode
@@ -61,11 +62,23 @@ def test_estimator_contract(estimator: CodeRanker, check: Any) -> None:
     assert check(estimator) is None
 
 
-def test_constant_feature_has_no_weight() -> None:
+def test_constant_feature_splits_nothing() -> None:
     features, target = table()
     model = CodeRanker().fit(features, target)
-    assert model.coef_[3] == 0
-    assert model.coef_[0] > model.coef_[5]
+    assert model.importance_[3] == 0
+    assert model.importance_[0] > model.importance_[5]
+    assert model.importance_.sum() == pytest.approx(1)
+
+
+def test_trees_kept_as_arrays_are_those_of_scikit_learn() -> None:
+    features, target = table()
+    model = CodeRanker(min_samples_leaf=5).fit(features, target)
+    original = HistGradientBoostingClassifier(
+        learning_rate=0.08, max_iter=100, max_depth=3, max_leaf_nodes=None, min_samples_leaf=5, l2_regularization=5.0,
+        early_stopping=False, random_state=0,
+    ).fit(features, target)  # fmt: skip
+    others, _ = table(9)
+    assert model.predict_proba(others) == pytest.approx(original.predict_proba(others))
 
 
 def test_contributions_sum_to_the_log_odds() -> None:
@@ -73,7 +86,7 @@ def test_contributions_sum_to_the_log_odds() -> None:
     model, _ = estimators()
     head = head_of(model)
     for row, odds in zip(features[:10], model.decision_function(features[:10]), strict=True):
-        assert head.contributions(row).sum() + head.intercept == pytest.approx(odds)
+        assert head.contributions(row).sum() + head.value[:, 0].sum() + head.base == pytest.approx(odds)
 
 
 # ------------------------------------------------------------------ the ranker
@@ -85,7 +98,7 @@ def test_contributions_of_a_real_option_sum_to_its_log_odds(coder: theracode.Cod
     report = coder.ranker.report
     assert options
     for item in options:
-        odds = report.contributions(matrix([item])[0]).sum() + report.intercept
+        odds = report.contributions(matrix([item])[0]).sum() + report.value[:, 0].sum() + report.base
         assert 1 / (1 + np.exp(-odds)) == pytest.approx(item.probability)
 
 
@@ -100,12 +113,10 @@ def test_the_coder_explains_the_probabilities_that_it_gives(coder: theracode.Cod
 
 def test_explanation_names_the_heaviest_features() -> None:
     ranker = small_ranker()
-    strongest = FEATURE_NAMES[int(np.argmax(np.abs(ranker.report.weight)))]
-    heaviest, *others = ranker.explain(option({strongest: 30.0}))
-    assert heaviest.feature == strongest and heaviest.above
+    heaviest, *others = ranker.explain(option({FEATURE_NAMES[0]: 3.0, FEATURE_NAMES[3]: 1.0}))
+    assert heaviest.feature == FEATURE_NAMES[0] and heaviest.above and heaviest.amount > 0
     assert all(abs(heaviest.amount) >= abs(part.amount) >= 0.2 for part in others)
-    average = option(dict(zip(FEATURE_NAMES, ranker.report.mean, strict=True)))
-    assert ranker.explain(average) == ()
+    assert FEATURE_NAMES[3] not in {part.feature for part in others}  # constant in training: it carries nothing
 
 
 def test_scores_are_what_the_estimators_say() -> None:
@@ -145,7 +156,7 @@ def test_round_trip_of_the_weights(tmp_path: Path) -> None:
     save_ranker(ranker, path)
     loaded = load_ranker(path)
     assert loaded.threshold == 0.35
-    for name in ("mean", "scale", "weight", "intercept"):
+    for name in ("feature", "bound", "value", "mean", "base"):
         for head in ("report", "lead"):
             assert np.array_equal(getattr(getattr(loaded, head), name), getattr(getattr(ranker, head), name))
 
@@ -165,8 +176,9 @@ def test_shipped_weights_are_those_of_the_shipped_estimators() -> None:
     report, lead, threshold = load_estimators()
     shipped, ranker = load_ranker(), ranker_of(report, lead, threshold)
     assert shipped.threshold == threshold
-    assert np.allclose(shipped.report.weight, ranker.report.weight)
-    assert np.allclose(shipped.lead.weight, ranker.lead.weight)
+    for head in ("report", "lead"):
+        assert np.array_equal(getattr(shipped, head).feature, getattr(ranker, head).feature)
+        assert np.array_equal(getattr(shipped, head).value, getattr(ranker, head).value)
 
 
 @pytest.mark.parametrize("load", [load_ranker, load_estimators])
@@ -198,12 +210,26 @@ def test_cut_models(tmp_path: Path) -> None:
         load_estimators(archive)
 
 
-@pytest.mark.parametrize("part", ["mean", "scale", "weight"])
-def test_weights_for_other_features(tmp_path: Path, part: str) -> None:
+@pytest.mark.parametrize("part", ["mean", "feature", "bound", "value"])
+def test_trees_for_other_features(tmp_path: Path, part: str) -> None:
     path = tmp_path / "weights.json"
     save_ranker(small_ranker(), path)
     stored = json.loads(path.read_text(encoding="utf-8"))
-    stored["lead"][part] = stored["lead"][part][:-1]
+    if part == "mean":
+        stored["lead"]["mean"] = stored["lead"]["mean"][:-1]
+    else:
+        for tree in stored["lead"]["trees"]:
+            tree[part] = tree[part][:-1]
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(ModelError, match="made for other features"):
+        load_ranker(path)
+
+
+def test_a_split_at_a_feature_that_does_not_exist(tmp_path: Path) -> None:
+    path = tmp_path / "weights.json"
+    save_ranker(small_ranker(), path)
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["report"]["trees"][0]["feature"][0] = len(FEATURE_NAMES)
     path.write_text(json.dumps(stored), encoding="utf-8")
     with pytest.raises(ModelError, match="made for other features"):
         load_ranker(path)
