@@ -1,7 +1,8 @@
-"""Sentences with what reading must find written inside them: ``Denies <f assertion=negated>knee pain</f>.``
+"""Sentences with what reading must find written inside them.
 
-Two files, one sentence a line, its group and a tab before it: ``development`` sentences, which the cues were written with,
-and ``held_out`` ones, which were written first and by themselves, so they tell what the cues do on new words.
+In ``Denies <f assertion=negated>knee pain</f>.`` the words inside the tag must be read as negated. Two files, one sentence a
+line, its group and a tab before it: ``development`` sentences, which the cues were written with, and ``held_out`` ones, which
+were written by themselves before anyone looked at the cues, so their first figures tell what the cues do on new words.
 """
 
 from __future__ import annotations
