@@ -16,7 +16,7 @@ from pathlib import Path
 from nlp.finding import Finding
 
 FOLDER = Path(__file__).resolve().parent / "sentences"
-FILES = ("development", "held_out")
+FILES = ("development", "held_out", "held_out_2")
 
 _TAG = re.compile(r"<f((?: [a-z]+=\w+)+)>(.*?)</f>")
 
