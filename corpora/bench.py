@@ -618,8 +618,8 @@ def worst_rows(system: SystemResult) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def render_worst(result: BenchResult) -> tuple[Table, Table]:
-    """The worst notes of the first system, and how many required groups each stage lost over the corpus."""
+def render_worst(result: BenchResult) -> list[Table]:
+    """The worst notes of the first system and, where it shows its stages, how many required groups each lost over the corpus."""
     from rich.table import Table
 
     system = result.systems[0]
@@ -630,10 +630,12 @@ def render_worst(result: BenchResult) -> tuple[Table, Table]:
     for note, *cells in worst_rows(system):
         table.add_row("" if note == last else note, *cells)
         last = note
+    if not system.lost:
+        return [table]
     missed = sum(system.lost.values())
     counts = Table(title=f"where {missed} of {result.groups} required groups were lost")
     for name in ("stage", "groups", "share"):
         counts.add_column(name, justify="left" if name == "stage" else "right")
     for stage, count in system.lost.items():
         counts.add_row(stage, str(count), f"{count / missed:.2f}" if missed else "-")
-    return table, counts
+    return [table, counts]

@@ -516,6 +516,8 @@ def bench(
     from corpora.bench import BenchConfig, render_ablation, render_table, render_worst, run_bench, run_config
     from corpora.stages import ABLATIONS
 
+    if ablation and (system or config is not None):
+        raise InputError("--ablation chooses the systems; leave out --system and --config")
     systems = ["theracode", *ABLATIONS] if ablation else ["theracode"] if worst and not system else system or []
     settings = BenchConfig(worst=worst) if worst else None
     with _bench_progress() as progress:

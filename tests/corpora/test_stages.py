@@ -154,6 +154,8 @@ def test_ablation_and_worst_notes_in_a_report(make_gold: Any, tmp_path: Any) -> 
     assert worst_rows(first) == [("b", "specificity", "M17.11", "M17.12"), ("b", "reading", "G35.A", "")]
     table, counts = render_worst(result)
     assert (table.row_count, counts.row_count) == (2, len(STAGES))
+    stageless = result.model_copy(update={"systems": (first.model_copy(update={"lost": {}}),)})
+    assert len(render_worst(stageless)) == 1
     assert [column.header for column in render_ablation(result).columns][1:-1] == list(ABLATION_METRICS[:-1])
     lines = ablation_markdown(result).splitlines()
     assert len(lines) == 4 and lines[2].startswith("| theracode | 0.33 |") and "(p " in lines[3]

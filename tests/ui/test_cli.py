@@ -111,6 +111,7 @@ def test_unusable_text_is_one_line(tmp_path: Path, data: bytes, part: str) -> No
         (("batch", "missing.jsonl", "--output", "o.jsonl"), "does not exist"),
         (("batch", ".", "--output", "o.jsonl", "--engine", "steam"), "local"),
         (("bench", "no-such-corpus", "--system", "exact-phrase"), "no-such-corpus"),
+        (("bench", "--ablation", "--system", "exact-phrase"), "leave out --system"),
     ],
 )
 def test_bad_usage_is_one_line(arguments: tuple[str, ...], part: str) -> None:
