@@ -188,7 +188,7 @@ class Deriver:
             for p in problems
             if p.kind == "procedure"
             and p.assertion in {"present", "historical"}
-            and any(code.startswith(("Z47", "Z48", "Z98.1")) for code in self.vocabulary.concepts[p.concept].codes[:2])
+            and any(code.startswith(("Z47", "Z48", "Z98.1", "Z96.6")) for code in self.vocabulary.concepts[p.concept].codes[:2])
         ]
         if not operations:
             return problems
@@ -199,7 +199,7 @@ class Deriver:
                 problem.kind == "diagnosis"
                 and problem.assertion == "present"
                 and not problem.replaced_by
-                and self.vocabulary.areas.get(problem.concept) in {"spine", "joints", "neuro"}
+                and self.vocabulary.areas.get(problem.concept) in {"spine", "joints", "neuro", "injuries"}
                 and all(m.sentence in sentences and self._related(problem, sentences[m.sentence]) for m in problem.mentions)
             )
             result.append(replace(problem, replaced_by="operated") if gone else problem)

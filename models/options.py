@@ -178,10 +178,7 @@ class Proposer:
                 option = Option(stem, self.edition.stem(stem), self.edition.title(stem), None, 0, "written")
                 option.evidence = [(written.start, written.end)]
                 option.reasons = [f"code written in the note at {written.start}"]
-                option.features = _text_features(option, 0.0, 0.9, False, context)
-                option.features["written"] = 1.0
-                option.features["source_text"] = 0.0
-                option.features["source_written"] = 1.0
+                option.features = _written_features(option, written.section, context)
                 found[stem] = option
 
 
@@ -373,4 +370,18 @@ def _text_features(option: Option, score: float, weight: float, covered: bool, c
         initial=float(context.encounter == "initial"),
         first_place=1.0,
     )
+    return features
+
+
+def _written_features(option: Option, section: str, context: _NoteContext) -> dict[str, float]:
+    """A code that the author wrote: his diagnosis, and it fits itself."""
+    features = _text_features(option, 0.0, 0.9, False, context)
+    kind = {"Z": "status", "R": "symptom", "S": "injury", "T": "injury"}.get(option.code[0], "diagnosis")
+    features.update(
+        written=1.0, source_text=0.0, source_written=1.0, fit=2.0, fit_site=1.0, margin=1.0, mentions=log1p(1), site_known=1.0,
+        site_stated=1.0, specific=float(kind in {"diagnosis", "injury"}), order=0.5,
+    )  # fmt: skip
+    features[f"kind_{kind}"] = 1.0
+    for name, members in _SECTIONS.items():
+        features[name] = float(section in members)
     return features

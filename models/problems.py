@@ -85,7 +85,7 @@ def problems_of(reading: Reading, vocabulary: Vocabulary) -> list[Problem]:
             next(iter(groups.values())).extend(loose)
         for group in groups.values():
             problems.extend(_split_sides(concept, group, vocabulary))
-    problems = _absorb_wider(problems, vocabulary)
+    problems = _absorb_general(_absorb_wider(problems, vocabulary), vocabulary)
     problems.sort(key=lambda p: min((m.start for m in [*p.mentions, *p.against]), default=0))
     return problems
 
@@ -168,3 +168,40 @@ def _absorb_wider(problems: list[Problem], vocabulary: Vocabulary) -> list[Probl
             continue
         kept.append(problem)
     return kept
+
+
+def _absorb_general(problems: list[Problem], vocabulary: Vocabulary) -> list[Problem]:
+    """Let an injury told in general words join the named injury at its place ("fracture", "nonunion": fracture of the hip).
+
+    What the general words say of it (nondisplaced, comminuted) is said of the named one.
+    """
+    kept = []
+    for problem in problems:
+        named = next((p for p in problems if p is not problem and _is_kind_of(p, problem, vocabulary)), None)
+        if named is None:
+            kept.append(problem)
+            continue
+        named.mentions += problem.mentions
+        named.against += problem.against
+        named.qualifiers |= problem.qualifiers
+        named.context |= problem.context
+        named.cause = named.cause or problem.cause
+        named.acuity = named.acuity or problem.acuity
+    return kept
+
+
+def _is_kind_of(named: Problem, general: Problem, vocabulary: Vocabulary) -> bool:
+    """Whether ``named`` is a more specific injury than ``general`` at the same place and side, by the codes of both."""
+    if not named.kind == general.kind == "injury" or not named.assertion == general.assertion == "present":
+        return False
+    if {named.side, general.side} == {"right", "left"} or "bilateral" in {named.side, general.side} - {named.side}:
+        return False
+    if general.sites and not any(vocabulary.related(a, b) for a in named.sites for b in general.sites[:1]):
+        return False
+    wide, narrow = vocabulary.concepts[general.concept].codes, vocabulary.concepts[named.concept].codes
+    return _below(narrow, wide) and not _below(wide, narrow)
+
+
+def _below(codes: tuple[str, ...], stems: tuple[str, ...]) -> bool:
+    """Whether the first of ``codes`` lies below one of ``stems``."""
+    return bool(codes) and any(codes[0] != stem and codes[0].startswith(stem) for stem in stems)

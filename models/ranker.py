@@ -1,11 +1,12 @@
 """From named features to probabilities.
 
-Two logistic regressions over the same named features: how likely an option is to be reported (``probability``) and how
-likely it is the chief reason of the visit (``lead``). A linear model was chosen because it is the simplest that was not
-significantly worse in cross-validation (the model card has the figures), its weights can be read, and its explanation is
-exact: each feature carries weight times standardised value.
+Two sums of small decision trees over the same named features: how likely an option is to be reported (``probability``)
+and how likely it is the chief reason of the visit (``lead``). Trees of depth three see that a feature means something else
+for a comorbidity than for a symptom; on notes of other authors they ranked significantly better than a linear model (the
+model card has the figures of both). Every split names its feature, so the explanation is exact: what each feature adds
+to the log-odds on the way down.
 
-The estimators are trained and saved by models/estimator.py; here their weights are read as plain numbers, so that a
+The estimators are trained and saved by models/estimator.py; here their numbers are read as plain JSON, so that a
 suggestion needs no scikit-learn and starts fast.
 """
 
@@ -28,18 +29,56 @@ WEIGHTS_FILE = FOLDER / "weights.json"
 CARD_FILE = FOLDER / "card.json"
 
 
+DEPTH = 3
+"""Splits between the root of a tree and a leaf."""
+SPLITS = 2**DEPTH - 1
+NODES = 2 * SPLITS + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One logistic regression: means, scales and weights of shape (n_features,), and the intercept."""
+    """A sum of complete binary trees of ``DEPTH``; node ``i`` has the children ``2 i + 1`` and ``2 i + 2``.
 
+    Attributes
+    ----------
+    feature : ndarray of shape (n_trees, SPLITS)
+        Number of the feature that each inner node asks for.
+    bound : ndarray of shape (n_trees, SPLITS)
+        A row with more than that goes to the right; infinite where the fitted tree ended earlier.
+    value : ndarray of shape (n_trees, NODES)
+        Log-odds: of a leaf what it adds, of an inner node the mean of the training rows in it.
+    mean : ndarray of shape (n_features,)
+        Of the training rows.
+    base : float
+        Log-odds before any tree.
+    """
+
+    feature: NDArray[np.int64]
+    bound: NDArray[np.float64]
+    value: NDArray[np.float64]
     mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    intercept: float
+    base: float
+
+    def odds(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds of rows of shape (n_rows, n_features); shape (n_rows,)."""
+        trees = np.arange(len(self.feature))
+        numbers = np.arange(len(rows))[:, None]
+        node = np.zeros((len(rows), len(trees)), dtype=np.int64)
+        for _ in range(DEPTH):
+            node = 2 * node + 1 + (rows[numbers, self.feature[trees, node]] > self.bound[trees, node])
+        total: NDArray[np.float64] = self.value[trees, node].sum(axis=1) + self.base
+        return total
 
     def contributions(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What each feature adds to the log-odds of one row, against the average training row; shape (n_features,)."""
-        parts: NDArray[np.float64] = (row - self.mean) / self.scale * self.weight
+        """What each feature adds to the log-odds of one row on its way down the trees; shape (n_features,)."""
+        parts = np.zeros(len(self.mean))
+        trees = np.arange(len(self.feature))
+        node = np.zeros(len(trees), dtype=np.int64)
+        for _ in range(DEPTH):
+            asked = self.feature[trees, node]
+            child = 2 * node + 1 + (row[asked] > self.bound[trees, node])
+            np.add.at(parts, asked, self.value[trees, child] - self.value[trees, node])
+            node = child
         return parts
 
 
@@ -65,14 +104,13 @@ class Ranker:
         self.report = report
         self.lead = lead
         self.threshold = threshold
-        self._weights = np.column_stack([report.weight / report.scale, lead.weight / lead.scale])
-        self._offsets = np.array([h.intercept - float((h.mean / h.scale) @ h.weight) for h in (report, lead)])
 
     def score(self, options: list[Option]) -> None:
         """Set ``probability`` and ``lead`` of every option."""
         if not options:
             return
-        odds = matrix(options) @ self._weights + self._offsets
+        rows = matrix(options)
+        odds = np.column_stack([self.report.odds(rows), self.lead.odds(rows)])
         for option, (report, lead) in zip(options, 1.0 / (1.0 + np.exp(-odds)), strict=True):
             option.probability = float(report)
             option.lead = float(lead)
@@ -88,25 +126,27 @@ class Ranker:
 
 
 def save_ranker(ranker: Ranker, path: Path = WEIGHTS_FILE) -> None:
-    """Write the weights as JSON, shortest exact decimals; the same ranker gives the same bytes."""
+    """Write the trees as JSON, shortest exact decimals; the same ranker gives the same bytes."""
     content = {
         "features": list(FEATURE_NAMES),
         "threshold": ranker.threshold,
         **{
             name: {
+                "base": head.base,
                 "mean": head.mean.tolist(),
-                "scale": head.scale.tolist(),
-                "weight": head.weight.tolist(),
-                "intercept": head.intercept,
+                "trees": [
+                    {"feature": f, "bound": [None if b == np.inf else b for b in bounds], "value": v}
+                    for f, bounds, v in zip(head.feature.tolist(), head.bound.tolist(), head.value.tolist(), strict=True)
+                ],
             }
             for name, head in (("report", ranker.report), ("lead", ranker.lead))
         },
     }
-    write_atomically(path, (json.dumps(content, indent=1) + "\n").encode())
+    write_atomically(path, (json.dumps(content, separators=(",", ":")) + "\n").encode())
 
 
 def load_ranker(path: Path = WEIGHTS_FILE) -> Ranker:
-    """Read the weights.
+    """Read the trees.
 
     Raises
     ------
@@ -123,11 +163,24 @@ def load_ranker(path: Path = WEIGHTS_FILE) -> Ranker:
         raise ModelError(
             f"the trained model {path.name} cannot be read ({type(error).__name__}); run `theracode train`"
         ) from None
-    shapes = {numbers.shape for head in heads for numbers in (head.mean, head.scale, head.weight)}
-    if features != list(FEATURE_NAMES) or shapes != {(len(FEATURE_NAMES),)}:
+    fits = all(
+        head.mean.shape == (len(FEATURE_NAMES),)
+        and head.feature.shape == head.bound.shape == (len(head.feature), SPLITS)
+        and head.value.shape == (len(head.feature), NODES)
+        and ((head.feature >= 0) & (head.feature < len(FEATURE_NAMES))).all()
+        for head in heads
+    )
+    if features != list(FEATURE_NAMES) or not fits:
         raise ModelError(f"the trained model {path.name} was made for other features; run `theracode train`")
     return Ranker(heads[0], heads[1], threshold)
 
 
 def _head(stored: Any) -> Head:
-    return Head(np.array(stored["mean"]), np.array(stored["scale"]), np.array(stored["weight"]), float(stored["intercept"]))
+    trees = stored["trees"]
+    return Head(
+        np.array([tree["feature"] for tree in trees], dtype=np.int64),
+        np.array([[np.inf if bound is None else bound for bound in tree["bound"]] for tree in trees], dtype=np.float64),
+        np.array([tree["value"] for tree in trees], dtype=np.float64),
+        np.array(stored["mean"], dtype=np.float64),
+        float(stored["base"]),
+    )

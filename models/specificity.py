@@ -88,6 +88,8 @@ def site_fit(
                 value -= 0.05 * index
             elif any(len(words) > 1 and words <= context for words in vocabulary.site_words[code_site]):
                 value = SITE_EXACT - 0.05
+            elif code_site == f"{site}_joint":  # "joints of hand" is how titles of chapter 13 name the hand
+                value = SITE_EXACT - 0.1
             elif site in vocabulary.lineage(code_site):
                 value = SITE_NARROWER
             else:
@@ -180,6 +182,8 @@ def fit(
         step = STEM_STEP_IMPLIED
         if default_stem and facets.code.startswith(default_stem):
             site_value = max(site_value, SITE_DEFAULT)
+    elif concept.site and site_value == SITE_NARROWER and default_stem and facets.code.startswith(default_stem):
+        site_value = SITE_DEFAULT  # the index's default for the whole bone is its shaft: that is no detail claimed
     side_value = side_fit(side, facets.side)
     if facets.dominance in {"dominant", "nondominant"} and side in {"right", "left"}:
         side_value += DOMINANCE_MATCH if facets.dominance == dominance_of(side, handedness) else DOMINANCE_OTHER
@@ -223,14 +227,16 @@ def fit(
                 qualifier_value += QUALIFIER_UNSUPPORTED
             unsupported += 1
     residual_value = 0.0
+    told = 0
     for word in facets.residual - stem_words - term_words:
         if word in context or word in concept.qualifiers:
             residual_value = min(0.45, residual_value + RESIDUAL_MATCH)
             matched.append(word)
+            told += 1
         else:
             residual_value += RESIDUAL_UNSUPPORTED
             unsupported += 1
-    if residual_value < 0 and site_value > 0 and not facets.residual & context:
+    if residual_value < 0 and site_value > 0 and not told:
         site_value = 0.0  # a title that tells another condition is not preferred for its place ("diabetic foot care", foot ulcer)
     for word in facets.absent:  # "without dyskinesia": the note must not name it
         if word in context:

@@ -16,8 +16,17 @@ from nlp.component import TableComponent
 from nlp.draft import BULLETS, Draft, FindingDraft, Mention, draft_of
 
 # What a cue category says of the finding, strongest first: a negated suspicion is negated, a goal of the family is family.
-_PRIORITY = {"negated": 0, "family": 1, "hypothetical": 2, "uncertain": 3, "resolved": 4, "historical": 5, "normal": 6}
-_VALUE = {"resolved": "historical", "normal": "normal_side"}
+_PRIORITY = {
+    "negated": 0,
+    "family": 1,
+    "hypothetical": 2,
+    "planned": 2,
+    "uncertain": 3,
+    "resolved": 4,
+    "historical": 5,
+    "normal": 6,
+}
+_VALUE = {"resolved": "historical", "normal": "normal_side", "planned": "hypothetical"}
 _CLAUSE_ENDS = frozenset({";", "-", "\u2013", "\u2014"})
 _CLAUSE_STRICT = frozenset({",", ";", ":", "("})
 
@@ -47,8 +56,9 @@ class Assertion(TableComponent):
     def _decide(self, draft: Draft, finding: FindingDraft, cues: list[Mention], above: list[Mention]) -> None:
         kind = self.vocabulary.concepts[finding.concept].kind
         best = self.strongest(
-            draft, finding.start, finding.end, cues, normal=kind in _NORMAL_KINDS, dated=kind not in _DATED_KINDS
-        )
+            draft, finding.start, finding.end, cues,
+            normal=kind in _NORMAL_KINDS, dated=kind not in _DATED_KINDS, planned=kind in _PLANNED_KINDS,
+        )  # fmt: skip
         if best is None:
             best = next(
                 (m for m in above if m.layer == CUE and m.value.category in _PRIORITY and draft.words[m.end] == ":"), None
@@ -65,15 +75,19 @@ class Assertion(TableComponent):
             return
         section = draft.section_of[finding.start]
         default, _ = self.vocabulary.section_defaults.get(section, ("present", 0.4))
-        if section == "plan" and self._stated(draft, finding.start):
+        if section in {"plan", "goals"} and self._stated(draft, finding.start, sure=section == "goals"):
             default = "present"
         finding.assertion = default
 
     @staticmethod
-    def _stated(draft: Draft, start: int) -> bool:
-        """Whether a plan states a fact before the finding ("he has a herniated disc") and does not only intend."""
+    def _stated(draft: Draft, start: int, *, sure: bool) -> bool:
+        """Whether a plan states a fact before the finding ("he has a herniated disc") and does not only intend.
+
+        To be ``sure``, which goals need, no word of intent may stand before it ("will have").
+        """
         low, _ = draft.sentences[draft.sentence_of[start]]
-        return any(word in _STATING for word in draft.words[low:start])
+        words = draft.words[low:start]
+        return any(word in _STATING for word in words) and not (sure and not _INTENT.isdisjoint(words))
 
     @staticmethod
     def _answered(draft: Draft, end: int) -> bool:
@@ -88,7 +102,7 @@ class Assertion(TableComponent):
 
     @staticmethod
     def strongest(
-        draft: Draft, start: int, end: int, near: list[Mention], *, normal: bool = True, dated: bool = True
+        draft: Draft, start: int, end: int, near: list[Mention], *, normal: bool = True, dated: bool = True, planned: bool = False
     ) -> Mention | None:
         """The cue that decides the span from ``start`` to ``end``, or None.
 
@@ -101,6 +115,8 @@ class Assertion(TableComponent):
             Cues, and the concepts between which a backward cue must not jump, of the same sentence.
         normal : bool
             Whether cues of normality count: they speak of signs, not of diseases.
+        planned : bool
+            Whether cues of intent count ("scheduled for"): they speak of operations, not of the diseases they are for.
         dated : bool
             Whether a time behind the finding ("last year") makes it historical; for a disease it only dates it.
         """
@@ -114,7 +130,7 @@ class Assertion(TableComponent):
             rank = _PRIORITY.get(cue.category)
             if rank is None or (start <= mention.start and mention.end <= end):
                 continue
-            if cue.category == "normal" and not normal:
+            if (cue.category == "normal" and not normal) or (cue.category == "planned" and not planned):
                 continue
             if cue.category == "historical" and not dated and (mention.start >= end or cue.text.startswith(_TIMES)):
                 continue
@@ -143,7 +159,9 @@ _DATED_KINDS = frozenset({"diagnosis", "procedure", "status", "aftercare"})
 _STATING = frozenset(
     {"has", "have", "had", "is", "are", "was", "shows", "showed", "revealed", "confirmed", "diagnosed", "demonstrates"}
 )
+_INTENT = frozenset({"will", "to", "should", "would", "goal", "until", "if", "able"})
 _NO = frozenset({"no", "none", "n", "neg", "negative", "denies", "deny", "denied", "absent", "nil", "never", "0"})
+_PLANNED_KINDS = frozenset({"procedure", "status", "aftercare"})
 _NORMAL_KINDS = frozenset({"symptom", "function", "measure"})
 _NORMAL_STOPS = frozenset({"with", "and", "but", ",", "while", "that"})
 _JOINERS = frozenset({",", "and", "or", "/", "&", "nor"})

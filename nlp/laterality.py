@@ -14,7 +14,7 @@ from collections import Counter
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from lexicon.tables import read_table
+from lexicon.tables import read_table, split_cell
 from lexicon.vocabulary import CUE, SIDE, SITE, SideForm
 from nlp.component import TableComponent
 from nlp.draft import Draft, FindingDraft, Mention, SiteMention, draft_of
@@ -64,6 +64,7 @@ class Laterality(TableComponent):
     def __init__(self) -> None:
         super().__init__()
         self._generic = frozenset(row["site"] for row in read_table("generic_sites.tsv"))
+        self._paired = {row["site"]: frozenset(split_cell(row["plural"])) for row in read_table("paired_sites.tsv")}
         self._regional = frozenset(
             concept.id
             for concept in self.vocabulary.concepts.values()
@@ -155,6 +156,7 @@ class Laterality(TableComponent):
             elif (
                 index
                 and mentions[index - 1].side
+                and not self._names_both(draft, site)
                 and (mentions[index - 1].end == site.start or self._joined(draft, mentions[index - 1].end, site.start))
             ):
                 site.side, site.side_cue = mentions[index - 1].side, mentions[index - 1].side_cue  # "R hip and knee"
@@ -226,6 +228,8 @@ class Laterality(TableComponent):
                 target.cues.append(draft.cue("side", target.side, within.start, within.end))
             elif not target.side:
                 self._side_from_sentence(draft, target, sides, sites)
+            if not target.side and self._needs_site(target):
+                self._side_from_plural(draft, target, [*inside, *group])
         return more
 
     def _take(self, draft: Draft, finding: FindingDraft, part: list[SiteMention]) -> None:
@@ -384,6 +388,18 @@ class Laterality(TableComponent):
         if found is not None:
             finding.side, finding.side_stated = found.value.side, True
             finding.cues.append(draft.cue("side", found.value.side, found.start, found.end))
+
+    def _names_both(self, draft: Draft, site: SiteMention) -> bool:
+        """Whether a site that a body has once on each side is told in the plural."""
+        return draft.span_text(site.end - 1, site.end).lower() in self._paired.get(site.site, ())
+
+    def _side_from_plural(self, draft: Draft, finding: FindingDraft, sites: list[SiteMention]) -> None:
+        """Parts that a body has one of on each side, told in the plural, are both: "OA of the knees"."""
+        for site in sites:
+            if site.site in finding.sites[:1] and self._names_both(draft, site):
+                finding.side, finding.side_stated = "bilateral", True
+                finding.cues.append(draft.cue("side", "bilateral", site.start, site.end))
+                return
 
     # ---------------------------------------------------------------- across sentences
 

@@ -22,6 +22,7 @@ _COORDINATORS = frozenset({"and", "&", ",", "/", "+", "or"})
 _ORDINALS = frozenset(
     {f"{n}{'st' if n == 1 else 'nd' if n == 2 else 'rd' if n == 3 else 'th'}" for n in range(1, 13)}
     | {"first", "second", "third", "fourth", "fifth", "index", "middle", "ring", "little", "small", "long"}
+    | {"c", "t", "l", "cervical", "thoracic", "lumbar", "upper", "lower", "medial", "lateral", "anterior", "posterior"}
 )
 _TERM_LAYERS = frozenset({CONCEPT, SITE})
 _MEDICAL_ENDINGS = ("itis", "osis", "pathy", "plasty", "algia", "plegia", "esis", "phagia", "asia", "ectomy", "edema")

@@ -112,11 +112,9 @@ def decide(
         for o in ranked
         if o.code not in blocked and o.probability >= bar and (o.place == 0) and (o.code[0] not in "VWXY" or note.external_causes)
     ]
-    chosen = chosen or [  # an accident without a named injury has no other code, however likely
-        o
-        for o in ranked
-        if o.code not in blocked and o.place == 0 and o.problem and o.problem.concept == UNNAMED_INJURY and o.problem.derived
-    ]
+    if not chosen and all(_unnamed(o.problem) for o in ranked if o.problem is not None):
+        # an accident without a named injury has no other code, however likely
+        chosen = [o for o in ranked if o.code not in blocked and o.place == 0 and o.problem is not None]
     chosen = _one_code_per_text(chosen)
     chosen = _most_specific(chosen, blocked)
     chosen = _drop_integral(chosen, blocked, vocabulary)
@@ -332,6 +330,10 @@ def _most_specific(chosen: list[Option], blocked: dict[str, RuleVerdict]) -> lis
         else:
             kept.append(option)
     return [o for o in chosen if o in kept]
+
+
+def _unnamed(problem: Problem) -> bool:
+    return problem.concept == UNNAMED_INJURY
 
 
 _UNNAMED = re.compile(r"T14|T07|S\d9\.9")

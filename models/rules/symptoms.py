@@ -72,5 +72,5 @@ def explains(
 def _near(first: str, second: str, vocabulary: Vocabulary) -> bool:
     if vocabulary.related(first, second):
         return True
-    shared = [s for s in vocabulary.lineage(first)[:2] if s in vocabulary.lineage(second)[:3]]
-    return bool(shared)
+    shared = set(vocabulary.lineage(first)[:2]) & set(vocabulary.lineage(second)[:3])
+    return any(len(vocabulary.lineage(site)) > 2 for site in shared)  # the same limb or trunk is not the same place

@@ -54,7 +54,7 @@ SITE_KINDS = frozenset(
     ["bone", "joint", "muscle", "tendon", "ligament", "cartilage", "disc", "nerve", "vessel", "bursa", "organ", "skin", "region"]
 )
 CUE_CATEGORIES = frozenset(
-    ["negated", "uncertain", "historical", "resolved", "family", "hypothetical", "normal", "pseudo", "termination"]
+    ["negated", "uncertain", "historical", "resolved", "family", "hypothetical", "planned", "normal", "pseudo", "termination"]
 )
 PHASES = frozenset(
     [
