@@ -34,7 +34,7 @@ from models.problems import Problem
 from models.ranker import Ranker
 from models.retrieval import TitleIndex
 from models.rules.decide import DIAGNOSIS_LINE_EASE
-from models.specificity import Fit
+from models.specificity import SIDE_MATCH, SITE_EXACT, Fit
 from nlp.finding import Reading
 from nlp.layout import DIAGNOSIS_LINE
 from nlp.pipeline import Reader
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 STAGES = ("reading", "candidates", "specificity", "ranking", "rules")
 PLAIN_WEIGHT = 0.4  # of a section that tells nothing, as in Finding
 WELL_FITTING = 1.0  # the fit of a title that nothing speaks for or against
+EXACT_FIT = WELL_FITTING + SITE_EXACT + SIDE_MATCH
 
 Span = tuple[int, int]
 
@@ -161,7 +162,7 @@ class StagedCoder(Coder):
 
 
 class _TableOrder(CandidateFinder):
-    """Without facets: the leaves of a concept's codes in the order of the tables, whatever the note says of them."""
+    """Without facets: the leaves of a concept's codes in the order of the tables; all fit exactly, the first stands out."""
 
     def candidates(self, problem: Problem, handedness: str = "") -> list[Candidate]:
         stems = problem.stems or self.vocabulary.concepts[problem.concept].codes
@@ -170,7 +171,7 @@ class _TableOrder(CandidateFinder):
             for leaf in self.edition.leaves_below(stem):
                 ranks.setdefault(leaf, rank)
         return [
-            Candidate(leaf, problem, Fit(leaf, WELL_FITTING, 0.0, 0.0, 0.0, 0.0, rank, 0), place, 0.0)
+            Candidate(leaf, problem, Fit(leaf, EXACT_FIT, SITE_EXACT, SIDE_MATCH, 0.0, 0.0, rank, 0), place, float(place == 0))
             for place, (leaf, rank) in enumerate(list(ranks.items())[:PER_PROBLEM])
         ]
 
