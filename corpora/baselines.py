@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from corpora.stages import ABLATIONS, StagedCoder
 from lexicon.codes import Edition, edition_for, load_edition
 from lexicon.errors import InputError
 from models.coding import Coding, Evidence, Note, Role, Suggestion
@@ -392,23 +393,6 @@ class Embeddings(_Baseline):
         ]
 
 
-class _Theracode:
-    """theracode itself, loaded when it is first asked for."""
-
-    name = "theracode"
-
-    def __init__(self) -> None:
-        coder = importlib.import_module("models.coder")
-        self._coder = coder.load()
-
-    def suggest(self, note: Note) -> Coding:
-        """Code one note."""
-        coding = self._coder.suggest(note)
-        if not isinstance(coding, Coding):
-            raise TypeError("the coder must return a Coding")
-        return coding
-
-
 BASELINES: dict[str, Callable[[], System]] = {
     "tfidf-note": TfidfNote,
     "tfidf-sentence": TfidfSentence,
@@ -423,14 +407,16 @@ OPTIONAL: dict[str, Callable[[], System]] = {"icd10-coder": Icd10Coder, "embeddi
 
 
 def load_system(name: str) -> System:
-    """A system by name: ``theracode``, a baseline or an optional one.
+    """A system by name: ``theracode``, theracode with a part switched off, a baseline or an optional one.
 
     Raises
     ------
     InputError
         If there is no such system, or the package it needs is not installed.
     """
-    known: dict[str, Callable[[], System]] = {"theracode": _Theracode, **BASELINES, **OPTIONAL}
+    if name in ABLATIONS:
+        return StagedCoder(ABLATIONS[name](), name=name)
+    known: dict[str, Callable[[], System]] = {"theracode": StagedCoder, **BASELINES, **OPTIONAL}
     if name not in known:
-        raise InputError(f"there is no system {name!r}; choose from {', '.join(known)}")
+        raise InputError(f"there is no system {name!r}; choose from {', '.join([*known, *ABLATIONS])}")
     return known[name]()

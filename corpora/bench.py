@@ -11,7 +11,8 @@ wrong site      another code of the same category is suggested: wrong site or sp
 reading miss    nothing of the category is suggested
 ==============  =======================================================================================================
 
-and each recommended code that is not accepted is ``forbidden`` (the gold forbids it) or ``extra``.
+and each recommended code that is not accepted is ``forbidden`` (the gold forbids it) or ``extra``. Of theracode the stage that
+lost the group is told too (corpora/stages.py).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from __future__ import annotations
 import json
 import platform
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ from corpora.metrics import (
     value_of,
 )
 from corpora.schema import Corpus, GoldGroup, GoldNote
+from corpora.stages import ABLATIONS, STAGES, StagedCoder, Trace, lost_in
 from lexicon.codes import edition_for
 from lexicon.codes.cache import write_atomically
 from lexicon.errors import InputError
@@ -57,6 +59,7 @@ ERROR_KINDS = (*GROUP_ERRORS, "forbidden", "extra")
 TABLE_METRICS = (
     "recall@5",
     "recall@10",
+    "candidates",
     "recall@5:category",
     "mrr",
     "p@1",
@@ -74,8 +77,10 @@ TABLE_METRICS = (
     "abstention",
 )
 SETTING_METRICS = ("recall@5", "recall@10", "p@1", "f1", "forbidden")
+ABLATION_METRICS = ("candidates", "recall@5", "mrr", "f1", "forbidden")
 PAIRED_METRICS = ("recall@5", "mrr", "f1", "forbidden")
 PACKAGES = ("theracode", "bm25s", "numpy", "rapidfuzz", "scikit-learn", "simple-icd-10-cm", "spacy")
+WORST_HEADER = ("note", "what failed", "expected", "instead")
 DIGITS = 6
 
 Progress = Callable[[str, int, int], None]
@@ -124,13 +129,14 @@ class Given(_Model):
 
 
 class Expected(_Model):
-    """A required group of a bad note: the codes, why, the quote, and ``hit`` or the kind of error."""
+    """A required group of a bad note: the codes, why, the quote, ``hit`` or the kind of error, and the stage that lost it."""
 
     accept: tuple[str, ...]
     title: str
     why: str
     evidence: str
     verdict: str
+    stage: str = ""
 
 
 class BadNote(_Model):
@@ -151,6 +157,7 @@ class SystemResult(_Model):
     by_setting: dict[str, dict[str, float | None]]
     errors: dict[str, int]
     errors_by_setting: dict[str, dict[str, int]]
+    lost: dict[str, int] = {}
     calibration: tuple[CalibrationBin, ...]
     worst: tuple[BadNote, ...]
 
@@ -232,12 +239,20 @@ def note_errors(gold: GoldNote, coding: Coding, levels: CodeLevels) -> dict[str,
     return found
 
 
+def _lost(gold: GoldNote, coding: Coding, trace: Trace | None, levels: CodeLevels) -> list[str]:
+    """For each required group the stage that lost it; empty for a hit, and for a system that shows no stages."""
+    return [
+        "" if trace is None or group_verdict(group, coding, levels) == "hit" else lost_in(group, gold.text, trace, levels)
+        for group in gold.required
+    ]
+
+
 def _title(levels: CodeLevels, code: str) -> str:
     plain = code.rstrip("-")
     return levels.edition.title(plain) if plain in levels.edition else ""
 
 
-def _bad_note(gold: GoldNote, coding: Coding, levels: CodeLevels, errors: int, *, quotes: bool) -> BadNote:
+def _bad_note(gold: GoldNote, coding: Coding, levels: CodeLevels, errors: int, lost: Sequence[str], *, quotes: bool) -> BadNote:
     by_code = {suggestion.code: suggestion for suggestion in coding.suggestions}
     return BadNote(
         id=gold.id,
@@ -250,8 +265,9 @@ def _bad_note(gold: GoldNote, coding: Coding, levels: CodeLevels, errors: int, *
                 why=group.why,
                 evidence=group.evidence if quotes else "",
                 verdict=group_verdict(group, coding, levels),
+                stage=stage,
             )
-            for group in gold.required
+            for group, stage in zip(gold.required, lost, strict=True)
         ),
         given=tuple(
             Given(
@@ -279,11 +295,15 @@ def _run_system(
     scores: list[NoteScore] = []
     codings: list[Coding] = []
     errors: list[dict[str, int]] = []
+    lost: list[list[str]] = []
     for number, gold in enumerate(corpus, start=1):
         levels = levels_for(gold)
         coding = system.suggest(gold.to_note())
         codings.append(coding)
-        scores.append(score_note(gold, coding, levels))
+        trace = system.trace if isinstance(system, StagedCoder) else None
+        candidates = [option.code for option in trace.options] if trace else []
+        scores.append(score_note(gold, coding, levels, candidates=candidates))
+        lost.append(_lost(gold, coding, trace, levels))
         errors.append(note_errors(gold, coding, levels))
         if progress is not None:
             progress(system.name, number, len(corpus))
@@ -304,6 +324,7 @@ def _run_system(
         errors_by_setting={
             name: {kind: sum(errors[n][kind] for n in rows) for kind in ERROR_KINDS} for name, rows in rows_of.items()
         },
+        lost={stage: sum(found.count(stage) for found in lost) for stage in STAGES} if isinstance(system, StagedCoder) else {},
         calibration=tuple(
             CalibrationBin(
                 low=point.low,
@@ -320,6 +341,7 @@ def _run_system(
                 codings[n],
                 levels_for(corpus.notes[n]),
                 sum(errors[n].values()),
+                lost[n],
                 quotes=not corpus.restricted,
             )
             for n in worst
@@ -396,14 +418,22 @@ def bench_systems(
     )
 
 
-def write_report(result: BenchResult, folder: Path) -> tuple[Path, Path]:
-    """Write ``bench.json`` and ``bench.html`` into a folder and return their paths."""
+def write_report(result: BenchResult, folder: Path) -> tuple[Path, ...]:
+    """Write ``bench.json`` and ``bench.html`` into a folder and return their paths.
+
+    An ablation adds ``ablation.md``, and theracode as first system ``worst.md`` (ids and codes only).
+    """
     from corpora.report import render_html
 
     try:
-        paths = folder / "bench.json", folder / "bench.html"
-        write_atomically(paths[0], result.to_json().encode())
-        write_atomically(paths[1], render_html(result).encode())
+        contents = {"bench.json": result.to_json(), "bench.html": render_html(result)}
+        if is_ablation(result):
+            contents["ablation.md"] = ablation_markdown(result)
+        if result.systems[0].lost:
+            contents["worst.md"] = worst_markdown(result)
+        paths = tuple(folder / name for name in contents)
+        for path, content in zip(paths, contents.values(), strict=True):
+            write_atomically(path, content.encode())
     except OSError as error:
         raise InputError(f"the report cannot be written to {folder} ({error.strerror})") from None
     return paths
@@ -511,5 +541,100 @@ def render_table(result: BenchResult) -> Table:
         cells = [
             f"[bold]{shown(metric, value)}[/bold]" if name in best else shown(metric, value) for name, value in values.items()
         ]
-        table.add_row(f"{metric} ↓" if metric in LOWER_IS_BETTER else metric, *cells)
+        table.add_row(_arrowed(metric), *cells)
     return table
+
+
+def is_ablation(result: BenchResult) -> bool:
+    """Whether the systems are theracode and theracode with parts switched off."""
+    return len(result.systems) > 1 and all(system.name in ABLATIONS for system in result.systems[1:])
+
+
+def ablation_rows(result: BenchResult) -> list[list[str]]:
+    """A row for each system: its name and ``ABLATION_METRICS``."""
+    return [
+        [system.name, *(shown(metric, system.metrics[metric].value) for metric in ABLATION_METRICS)] for system in result.systems
+    ]
+
+
+def ablation_markdown(result: BenchResult) -> str:
+    """The ablation as a table in markdown, with what each part adds to recall@5 and F1 and the p-value of it."""
+    tests = {(test.other, test.metric): test for test in result.comparisons}
+
+    def loss(other: str, metric: str) -> str:
+        test = tests.get((other, metric))
+        return "" if test is None or test.difference is None else f"{test.difference:+.2f} (p {test.p_value or 0:.3f})"
+
+    header = ["system", *(_arrowed(metric) for metric in ABLATION_METRICS), "recall@5 lost", "F1 lost"]
+    return markdown_table(header, [[*row, loss(row[0], "recall@5"), loss(row[0], "f1")] for row in ablation_rows(result)])
+
+
+def worst_markdown(result: BenchResult) -> str:
+    """The worst notes of the first system and what each stage lost, as two tables in markdown; ids and codes only."""
+    system = result.systems[0]
+    stages = markdown_table(("stage", "required groups lost"), [(stage, str(count)) for stage, count in system.lost.items()])
+    return f"{markdown_table(WORST_HEADER, worst_rows(system))}\n{stages}"
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def _arrowed(metric: str) -> str:
+    return f"{metric} ↓" if metric in LOWER_IS_BETTER else metric
+
+
+def render_ablation(result: BenchResult) -> Table:
+    """The ablation as a table for the terminal: a row for each system."""
+    from rich.table import Table
+
+    table = Table(title=f"{result.corpus}: theracode with parts switched off")
+    table.add_column("system")
+    for metric in ABLATION_METRICS:
+        table.add_column(_arrowed(metric), justify="right")
+    for row in ablation_rows(result):
+        table.add_row(*row)
+    return table
+
+
+def worst_rows(system: SystemResult) -> list[tuple[str, str, str, str]]:
+    """(note, stage or verdict, expected code, recommended instead) of the worst notes: ids and codes, never note text.
+
+    A group that was missed stands with the recommended wrong code of its category, if there is one; other wrong codes
+    have rows of their own.
+    """
+    rows = []
+    for note in system.worst:
+        wrong = {item.code: item.verdict for item in note.given if item.verdict.partition(":")[0] in {"forbidden", "extra"}}
+        for item in note.expected:
+            if item.verdict != "hit":
+                near = next((code for code in wrong if code[:3] == item.accept[0][:3]), "")
+                rows.append((note.id, item.stage or item.verdict, item.accept[0], near))
+                wrong.pop(near, None)
+        rows += [(note.id, verdict, "", code) for code, verdict in wrong.items()]
+    return rows
+
+
+def render_worst(result: BenchResult) -> list[Table]:
+    """The worst notes of the first system and, where it shows its stages, how many required groups each lost over the corpus."""
+    from rich.table import Table
+
+    system = result.systems[0]
+    table = Table(title=f"worst notes of {system.name}")
+    for name in WORST_HEADER:
+        table.add_column(name)
+    last = ""
+    for note, *cells in worst_rows(system):
+        table.add_row("" if note == last else note, *cells)
+        last = note
+    if not system.lost:
+        return [table]
+    missed = sum(system.lost.values())
+    counts = Table(title=f"where {missed} of {result.groups} required groups were lost")
+    for name in ("stage", "groups", "share"):
+        counts.add_column(name, justify="left" if name == "stage" else "right")
+    for stage, count in system.lost.items():
+        counts.add_row(stage, str(count), f"{count / missed:.2f}" if missed else "-")
+    return [table, counts]

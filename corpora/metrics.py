@@ -18,6 +18,8 @@ A metric whose denominator is zero is None, never 0 or 1. Definitions:
 ``seventh``        the same for the 7th character
 ``forbidden``      notes with a forbidden code recommended / notes
 ``evidence``       groups found in the first 10 whose evidence overlaps the gold quote / groups found that have a quote
+``candidates``     required groups with an accepted code among the candidates, whatever became of them / required groups;
+                   for a system that shows no candidates: among its suggestions
 ``abstention``     notes without required codes for which nothing is recommended / notes without required codes
 ``ece``            expected calibration error of the probabilities of all suggestions that are not blocked, 10 bins
 ``unbillable``     suggestions that are not billable on the date of service (count)
@@ -35,7 +37,7 @@ The first seven also exist at three further levels, written ``f1:category`` and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -51,7 +53,7 @@ from models.coding import Coding, Suggestion
 Level = Literal["full", "category", "no_side", "no_seventh"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 LEVELLED = ("recall@5", "recall@10", "mrr", "p@1", "precision", "recall", "f1")
-SINGLE = ("laterality", "seventh", "forbidden", "evidence", "abstention")
+SINGLE = ("candidates", "laterality", "seventh", "forbidden", "evidence", "abstention")
 COUNTS = ("unbillable", "excludes1")
 RATIOS: tuple[str, ...] = (
     *LEVELLED,
@@ -324,7 +326,9 @@ def _evidence_part(gold: GoldNote, coding: Coding, levels: CodeLevels) -> tuple[
     return right, total
 
 
-def score_note(gold: GoldNote, coding: Coding, levels: CodeLevels | None = None) -> NoteScore:
+def score_note(
+    gold: GoldNote, coding: Coding, levels: CodeLevels | None = None, *, candidates: Collection[str] = ()
+) -> NoteScore:
     """Score the coding of one note.
 
     Parameters
@@ -333,6 +337,8 @@ def score_note(gold: GoldNote, coding: Coding, levels: CodeLevels | None = None)
     coding : Coding
     levels : CodeLevels, optional
         By default those of the edition in force on the note's date of service.
+    candidates : collection of str
+        Codes that the system considered beside those that it suggests.
 
     Returns
     -------
@@ -346,6 +352,9 @@ def score_note(gold: GoldNote, coding: Coding, levels: CodeLevels | None = None)
         suffix = "" if level == "full" else f":{level}"
         for name, part in _level_parts(gold, coding, levels, level).items():
             parts[f"{name}{suffix}"] = part
+    considered = {*candidates, *(s.code for s in coding.suggestions)}
+    proposed = sum(any(levels.any_same(group.accept, code) for code in considered) for group in gold.required)
+    parts["candidates"] = (proposed, len(gold.required))
     parts["laterality"] = _aspect_part(gold.required, recommended, levels, "side")
     parts["seventh"] = _aspect_part(gold.required, recommended, levels, "seventh")
     parts["forbidden"] = (float(any(gold.forbids(code) for code in recommended)), 1.0)

@@ -17,6 +17,7 @@ from corpora.bench import (
     shown,
 )
 from corpora.metrics import LEVELS, LOWER_IS_BETTER
+from corpora.stages import STAGES
 
 PLOTTED = ("recall@5", "recall@10", "p@1", "f1", "forbidden")
 _STYLE = """
@@ -185,6 +186,7 @@ def _bad_note(note: BadNote) -> str:
     expected = "".join(
         f'<li><span class="{"ok" if item.verdict == "hit" else "bad"}">{escape(item.verdict)}</span> '
         f"<b>{escape(' / '.join(item.accept))}</b> {escape(item.title)}"
+        + (f" <small>lost in {escape(item.stage)}</small>" if item.stage else "")
         + (f" <q>{escape(item.evidence)}</q>" if item.evidence else "")
         + (f'<br><span class="soft">{escape(item.why)}</span>' if item.why else "")
         + "</li>"
@@ -266,6 +268,11 @@ def render_html(result: BenchResult) -> str:
             [[escape(kind), *(str(system.errors[kind]) for system in result.systems)] for kind in ERROR_KINDS],
         ),
     ]
+    staged = [system for system in result.systems if system.lost]
+    if staged:
+        header = ["stage", *(system.name for system in staged)]
+        rows = [[escape(stage), *(str(system.lost[stage]) for system in staged)] for stage in STAGES]
+        sections.append(_table("Which stage lost the required groups that are not recommended", header, rows))
     if result.comparisons:
         sections += ["<h2>Paired tests</h2>", _comparisons(result)]
     sections.append("<h2>By setting</h2>")

@@ -501,22 +501,57 @@ def bench(
     report: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write bench.json and bench.html there.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="An experiment in TOML, instead of other options.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
+    ablation: Annotated[bool, typer.Option("--ablation", help="Theracode with one part after the other switched off.")] = False,
+    worst: Annotated[
+        int, typer.Option(min=0, help="Show so many notes with the most errors: the stage that failed, ids and codes only.")
+    ] = 0,
     format_: FormatOption = Format.table,
 ) -> None:
-    """Measure theracode and the baselines on a corpus, side by side."""
-    from corpora.bench import render_table, run_bench, run_config
+    """Measure theracode and the baselines on a corpus, side by side; the corpus "negation" measures reading of assertion."""
+    if corpus == "negation":
+        _bench_negation(report, format_)
+        return
+    from corpora.bench import BenchConfig, render_ablation, render_table, render_worst, run_bench, run_config
+    from corpora.stages import ABLATIONS
 
+    if ablation and (system or config is not None):
+        raise InputError("--ablation chooses the systems; leave out --system and --config")
+    systems = ["theracode", *ABLATIONS] if ablation else ["theracode"] if worst and not system else system or []
+    settings = BenchConfig(worst=worst) if worst else None
     with _bench_progress() as progress:
         if config is not None:
             result = run_config(config, report, progress=progress)
         else:
-            result = run_bench(corpus, system or [], report, seed, progress=progress)
+            result = run_bench(corpus, systems, report, seed, config=settings, progress=progress)
     if format_ is Format.json:
         _print_json(result.model_dump(mode="json"))
         return
-    _console(markup=True).print(render_table(result))
+    console = _console(markup=True)
+    console.print(render_ablation(result) if ablation else render_table(result))
+    if worst:
+        for table in render_worst(result):
+            console.print(table)
     if report is not None:
         _console(stderr=True).print(f"{report / 'bench.html'}")
+
+
+def _bench_negation(report: Path | None, format_: Format) -> None:
+    from corpora.negation import measure_assertion, render_table, write_report
+
+    result = measure_assertion()
+    if format_ is Format.json:
+        _print_json(result.model_dump(mode="json"))
+    else:
+        console = _console()
+        console.print(render_table(result))
+        for part in result.sets:
+            for miss in part.misses:
+                console.print(f"{part.name}: {miss.marked} read as {miss.read}: [{miss.words}] {miss.sentence}")
+    for line in result.skipped:
+        _console(stderr=True).print(line)
+    if report is not None:
+        for path in write_report(result, report):
+            _console(stderr=True).print(f"{path}")
 
 
 @app.command()

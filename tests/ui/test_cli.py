@@ -111,6 +111,7 @@ def test_unusable_text_is_one_line(tmp_path: Path, data: bytes, part: str) -> No
         (("batch", "missing.jsonl", "--output", "o.jsonl"), "does not exist"),
         (("batch", ".", "--output", "o.jsonl", "--engine", "steam"), "local"),
         (("bench", "no-such-corpus", "--system", "exact-phrase"), "no-such-corpus"),
+        (("bench", "--ablation", "--system", "exact-phrase"), "leave out --system"),
     ],
 )
 def test_bad_usage_is_one_line(arguments: tuple[str, ...], part: str) -> None:
@@ -180,6 +181,24 @@ def test_bench_prints_a_table_and_writes_a_report(tmp_path: Path) -> None:
     assert (tmp_path / "report" / "bench.json").exists() and "bench.html" in "".join(result.stderr.split())
     shown = json.loads(run("bench", corpus, "--system", "theracode", "--format", "json").stdout)
     assert shown["notes"] == 1 and shown["systems"][0]["name"] == "theracode"
+    worst = run("bench", corpus, "--worst", "3").stdout
+    assert "where 0 of 1 required groups were lost" in " ".join(worst.split()) and "candidates" in worst
+
+
+def test_bench_shows_parts_switched_off(tmp_path: Path) -> None:
+    corpus = tmp_path / "own.jsonl"
+    corpus.write_text(json.dumps({"id": "a", "text": "R knee OA", "required": [{"accept": ["M17.11"]}]}) + "\n", encoding="utf-8")
+    result = run("bench", corpus, "--ablation", "--report", tmp_path / "report")
+    assert result.exit_code == 0 and "without-facets" in result.stdout
+    assert "| without-rules | 1.00 |" in (tmp_path / "report" / "ablation.md").read_text(encoding="utf-8")
+
+
+def test_bench_negation_measures_marked_sentences(tmp_path: Path) -> None:
+    result = run("bench", "negation", "--report", tmp_path)
+    assert result.exit_code == 0 and "held out" in result.stdout and "hypothetical" in result.stdout
+    sets = {part["name"]: part for part in json.loads((tmp_path / "negation.json").read_text(encoding="utf-8"))["sets"]}
+    assert sets["development"]["readers"]["theracode"]["negated"]["f1"] >= 0.97
+    assert sets["development"]["readers"]["theracode"]["historical"]["f1"] >= 0.8
 
 
 def test_editions_are_listed_and_shown() -> None:
