@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from lexicon.tables import read_table, split_cell
-from lexicon.vocabulary import CAUSE, CONCEPT, CUE, SHORT, SIDE, SITE, scan
+from lexicon.vocabulary import CAUSE, CONCEPT, CUE, SHORT, SIDE, SITE, Cue, scan
 from nlp.component import TableComponent
 from nlp.draft import Draft, FindingDraft, Mention, draft_of
 
@@ -192,13 +192,20 @@ class Mentions(TableComponent):
                     start <= mention.start
                     and mention.end <= end
                     and end - start > width
-                    and not (mention.layer == CUE and mention.start == start and words[end : end + 1] in (["/"], ["or"], ["nor"]))
+                    and not (
+                        mention.layer == CUE and mention.start == start and self._goes_on(mention.value, words[end : end + 1])
+                    )
                     for start, end in covering.get(mention.start, ())
                 )
             ):
                 continue
             kept.append(mention)
         return kept
+
+    @staticmethod
+    def _goes_on(cue: Cue, follower: list[str]) -> bool:
+        """Whether a cue that opens a term speaks of what follows it too: "no trauma/fever", "family history of stroke and gout"."""
+        return follower in (["/"], ["or"], ["nor"]) or (cue.category == "family" and follower in (["and"], [","], ["&"]))
 
     # ---------------------------------------------------------------- spelling
 
