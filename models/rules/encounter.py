@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from nlp.finding import Reading
 
+RECOVERY = 2  # signs that a dated recovery ("six weeks out") counts as
 MEDICAL_HEADINGS = 2  # that a therapist's evaluation may have too (past history, imaging)
 
 
@@ -30,11 +31,13 @@ def encounter_of(reading: Reading, stated: str, visits: Mapping[str, str] | None
     if stated != "auto":
         return stated, "as stated by the user"
     initial = reading.phases.get("initial", [])
-    later = reading.phases.get("subsequent", [])
     kinds = [(visits or {}).get(section, "") for section in reading.sections]
     medical = kinds.count("medical")
-    headings = max(0, medical - MEDICAL_HEADINGS) if medical > kinds.count("therapy") else 0
-    if len(initial) + headings > len(later):
+    physician = medical > MEDICAL_HEADINGS and medical > kinds.count("therapy")
+    recovery, therapy = reading.phases.get("recovery", []), reading.phases.get("therapy", [])
+    later = sorted([*reading.phases.get("subsequent", []), *recovery, *(() if physician else therapy)], key=lambda use: use.start)
+    signs = len(initial) + (medical - MEDICAL_HEADINGS if physician else 0)
+    if signs > len(later) + (RECOVERY - 1) * len(recovery):
         if initial:
             return "initial", f"active treatment, from '{initial[0].text}' at {initial[0].start}"
         return "initial", f"active treatment: {medical} headings of a physician's visit and no sign of therapy or follow-up"

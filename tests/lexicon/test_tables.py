@@ -60,6 +60,8 @@ PHASES = frozenset(
     [
         "initial",
         "subsequent",
+        "recovery",
+        "therapy",
         "sequela",
         "routine",
         "delayed",
