@@ -151,6 +151,35 @@ class FacetIndex:
             found.extend(self._concepts.get(leaf[:length], ()))
         return tuple(dict.fromkeys(found))
 
+    def condition(self, leaf: str) -> str:
+        """What a leaf says is the matter: the lexicon's name of it, or the words of its title that no other facet explains."""
+        named = self.conditions(leaf)
+        if named:
+            return named[0].replace("_", " ")
+        rest = self[leaf].residual or self[leaf].words
+        return " ".join(word for word in phrase(self.edition.title(leaf)) if word in rest)
+
+    def sides(self, leaf: str) -> tuple[str, ...]:
+        """The sides that titles beside the leaf tell apart: its laterality capability; empty where they tell none."""
+        if not self[leaf].side:
+            return ()
+        around = self.below(leaf[:-1].rstrip("."))
+        return tuple(sorted({row.side for row in around if row.side}))
+
+    def described(self, leaf: str) -> list[tuple[str, str]]:
+        """The facets of a leaf as (name, value), for people; facets that its title does not have are left out."""
+        row = self[leaf]
+        said = sorted(q.replace("_", " ") for q in row.qualifiers if q not in {"unspecified", "bilateral_word"})
+        facets = [
+            ("condition", self.condition(leaf)),
+            ("site", ", ".join(site.replace("_", " ") for site in row.sites)),
+            ("side", f"{row.side}, told apart: {', '.join(self.sides(leaf))}" if row.side else ""),
+            ("dominance", row.dominance),
+            ("said", ", ".join(said)),
+            ("ruled out", ", ".join(sorted(row.absent))),
+        ]
+        return [(name, value) for name, value in facets if value]
+
     def below(self, stem: str) -> list[CodeFacets]:
         """Facets of the leaves below a stem, in the order of codes; empty if this edition has none."""
         rows = self._below.get(stem)
@@ -290,3 +319,10 @@ def load_facets(edition: Edition) -> FacetIndex:
         lines = {row.code: _written(row) for row in _compile(edition, vocabulary)}
         store_compiled(name, key, lines)
     return FacetIndex(edition, lines, vocabulary)
+
+
+def facets_of(edition: Edition, code: str) -> list[tuple[str, str]]:
+    """The facets of a code for people, as :meth:`FacetIndex.described`; empty for a category or a heading."""
+    facets = load_facets(edition)
+    leaf = edition.stem(code) if edition.is_billable(code) else code
+    return facets.described(leaf) if leaf in facets else []

@@ -204,7 +204,7 @@ class Mentions(TableComponent):
 
     @staticmethod
     def _goes_on(cue: Cue, follower: list[str]) -> bool:
-        """Whether a cue that opens a term speaks of the list behind it: "no trauma/fever", "family history of stroke and gout"."""
+        """Whether a cue that opens a term reaches the list behind it: "no trauma/fever", "family history of stroke and gout"."""
         return follower in (["/"], ["or"], ["nor"]) or (cue.category == "family" and follower in (["and"], [","], ["&"]))
 
     # ---------------------------------------------------------------- spelling

@@ -430,15 +430,17 @@ def explain(
         raise InputError("no code was given; write one, such as S52.521A, or --rules")
     from lexicon.codes.anatomy import anatomy
     from lexicon.codes.registry import edition_for, load_edition
+    from lexicon.facets import facets_of
 
     info, warning = edition_for(_day(date_))
     if warning:
         _fail(warning)
-    parts = anatomy(load_edition(info.name), code)
+    edition = load_edition(info.name)
+    parts = anatomy(edition, code)
     if format_ is Format.json:
         _print_json(_plain(parts))
     else:
-        _show_anatomy(parts, console=_console())
+        _show_anatomy(parts, facets_of(edition, parts.code), console=_console())
 
 
 def _show_rules(rules: list[Rule], *, console: Console) -> None:
@@ -452,7 +454,7 @@ def _show_rules(rules: list[Rule], *, console: Console) -> None:
     console.print(table)
 
 
-def _show_anatomy(parts: Anatomy, *, console: Console) -> None:
+def _show_anatomy(parts: Anatomy, facets: list[tuple[str, str]], *, console: Console) -> None:
     from rich.table import Table
 
     console.print(f"{parts.code}  {parts.title}", style="bold")
@@ -472,6 +474,7 @@ def _show_anatomy(parts: Anatomy, *, console: Console) -> None:
     console.print(grid)
     rows: list[tuple[str, list[tuple[str, str]]]] = [
         ("Levels", [(level.code, level.title) for level in parts.levels]),
+        ("Facets", facets),
         ("Notes", [(note.label, note.text) for note in parts.notes]),
         ("Inherited notes", [(f"{note.label} at {note.stands_at}", note.text) for note in parts.inherited]),
         ("Below", [(child.code, child.title + ("" if child.billable else " (not billable)")) for child in parts.children]),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lexicon.codes import load_edition
-from lexicon.facets import CodeFacets, FacetIndex, load_facets, title_facets
+from lexicon.facets import CodeFacets, FacetIndex, facets_of, load_facets, title_facets
 from lexicon.normal import phrase
 from lexicon.tables import read_table, split_cell
 from lexicon.vocabulary import CONCEPT, load_vocabulary, scan
@@ -122,3 +122,24 @@ def test_the_condition_facet_names_the_concepts_of_a_leaf(facets: FacetIndex) ->
     assert facets.conditions("S52.521")[0] == "fracture_torus"
     injuries = [leaf for leaf in load_edition().leaves if leaf[0] == "S"]
     assert sum(bool(facets.conditions(leaf)) for leaf in injuries) / len(injuries) >= 0.83
+
+
+def test_every_leaf_has_a_condition(facets: FacetIndex) -> None:
+    assert facets.condition("M17.11") == "osteoarthritis"
+    assert facets.condition("Q76.5") == "cervical rib"  # the lexicon has no name for it
+    assert [leaf for leaf in load_edition().leaves if not facets.condition(leaf)] == []
+
+
+def test_described_facets(facets: FacetIndex) -> None:
+    assert facets.described("I69.351")[1:] == [
+        ("site", "brain"), ("side", "right, told apart: left, right, unspecified"),
+        ("dominance", "dominant"), ("said", "following, right dominant"),
+    ]  # fmt: skip
+    assert ("ruled out", "aura") in facets.described("G43.009")
+    assert facets_of(load_edition(), "S52.521A") == facets.described("S52.521")
+    assert facets_of(load_edition(), "S52") == []
+
+
+def test_sides_that_titles_tell_apart(facets: FacetIndex) -> None:
+    assert facets.sides("M25.561") == ("left", "right", "unspecified")
+    assert facets.sides("M54.50") == ()
