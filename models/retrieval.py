@@ -25,7 +25,7 @@ from lexicon.codes.edition import Edition
 from lexicon.codes.references import Reference
 from lexicon.facets import SIDE_WORDS, STOP_WORDS, FacetIndex, load_facets
 from lexicon.normal import phrase
-from lexicon.tables import read_table, split_cell, tables_digest
+from lexicon.tables import read_table, split_cell, tables_below, tables_digest
 from lexicon.vocabulary import SITE, Vocabulary, load_vocabulary, scan
 from models.specificity import SITE_EXACT, SITE_NARROWER, SITE_OTHER, site_fit
 
@@ -37,6 +37,9 @@ _FILLERS = "unspecified nos encounter classified elsewhere - involving affecting
 _IGNORED = STOP_WORDS | frozenset(SIDE_WORDS) | _CATCH_ALL | frozenset(_FILLERS.split())
 _GENERIC = frozenset({"disease", "disorder", "syndrome", "condition", "abnormal", "lesion", "symptom", "sign"})
 _VAGUE = frozenset({"joint", "bone", "limb", "muscle", "organ", "part", "body", "region", "nerve"})
+_SIDES = frozenset({*SIDE_WORDS, "unspecified"})
+HOME = ("G", "I69", "M", "R", "S")
+AWAY = "OPQVWXY"
 _NEGATION = frozenset({"without", "not", "no"})
 _NEGATION_ENDS = frozenset({",", ";", "with", "and", "or", ":", "(", ")", "[", "]"})
 
@@ -46,21 +49,26 @@ KIND_VALUES = (1.0, 1.0, 0.95, 0.85, 0.75)  # how much of a query word each kind
 MASS_VALUES = (1.0, 0.5, 0.0, 0.0, 0.0)  # how much each must be explained; in titles "and" means and/or (I.A.14)
 TERM_SHARE = 0.78
 SYNONYM = 0.95
+COMPOUND = 0.85
 SYNONYM_LENGTH = 4  # words of the longest phrase of the table
 GENERIC_WEIGHT = 0.4
 UNKNOWN_WEIGHT = 1.5
 SITE_WEIGHT = 0.35
-SITE_GAIN = 0.26
+SITE_GAIN = 0.2
 SITE_REGION = 0.5
 CONFLICT = 0.6
 DENIED_WEIGHT = 0.5
 SIDE_GAIN = 0.08
 SIDE_OTHER = -0.3
 SIDE_UNSTATED = -0.06
+SIDE_SPARED = -0.3  # a title of one side where the same title without a side exists and none is said
+HOME_GAIN = 0.06
+AWAY_GAIN = -0.05
 UNSPECIFIED_GAIN = 0.03
 OTHER_WANTED = 0.06
 OTHER_UNWANTED = -0.03
 MENTION_WEIGHT = 0.8
+LEXICON_WEIGHT = 0.9
 HEADING_VALUE = 0.85
 LEAST_MASS = 4.0
 KNEE = 0.75  # scores above it are pressed together below 1
@@ -144,6 +152,37 @@ def _synonyms() -> Synonyms:
     return table
 
 
+@lru_cache(maxsize=1)
+def _word_parts() -> tuple[dict[str, tuple[tuple[str, ...], ...]], dict[str, tuple[tuple[str, ...], ...]]]:
+    """Greek and Latin parts of words and what they mean: those at the front, those at the end."""
+    tables: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {"front": {}, "end": {}}
+    for row in read_table("word_parts.tsv"):
+        for part in split_cell(row["parts"]):
+            tables[row["place"]][part] = tuple(phrase(words) for words in split_cell(row["words"]))
+    return tables["front"], tables["end"]
+
+
+@lru_cache(maxsize=10_000)
+def compound_meanings(word: str) -> tuple[tuple[str, ...], ...]:
+    """What a word made of Greek and Latin parts says in plain words; nothing where a part is unknown.
+
+    Examples
+    --------
+    >>> compound_meanings("coxalgia"), compound_meanings("table")
+    ((('hip', 'pain'),), ())
+    """
+    fronts, ends = _word_parts()
+    for cut in range(2, len(word) - 2):
+        if word[cut:] not in ends:
+            continue
+        for first in range(cut, 1, -1):
+            rest = word[first:cut]
+            if word[:first] in fronts and (not rest or rest in fronts):
+                middle = fronts[rest] if rest else ((),)
+                return tuple(a + b + c for a in fronts[word[:first]] for b in middle for c in ends[word[cut:]])
+    return ()
+
+
 _REFERRED = re.compile(r"\s*\([^()]*\)|\s*\[[^\]]*\]")
 
 
@@ -159,6 +198,23 @@ def _mentions(edition: Edition, place: dict[str, int]) -> Iterator[tuple[int, in
             low = _leaf_span(edition, place, reference)
             if low:
                 yield low[0], low[1], MENTION_WEIGHT, stems
+
+
+def _lexicon_texts(edition: Edition, place: dict[str, int], vocabulary: Vocabulary) -> Iterator[tuple[int, int, float, list[str]]]:
+    """Terms of the lexicon as texts of the default code of their concept; each wording once."""
+    for table in tables_below("terms"):
+        for row in read_table(table):
+            codes = split_cell(row["codes"])
+            leaves = edition.leaves_below(codes[0]) if codes and codes[0] in edition else ()
+            if not leaves or len(leaves) > MOST_LEAVES:
+                continue
+            low, high = place[leaves[0]], place[leaves[-1]] + 1
+            seen = set()
+            for term in split_cell(row["terms"]):
+                stems = [stem for stem in dict.fromkeys(_stems(phrase(term))) if stem[0] != "~"]
+                if stems and tuple(sorted(stems)) not in seen:
+                    seen.add(tuple(sorted(stems)))
+                    yield low, high, LEXICON_WEIGHT, stems
 
 
 def _leaf_span(edition: Edition, place: dict[str, int], reference: Reference) -> tuple[int, int] | None:
@@ -231,7 +287,7 @@ class TitleIndex:
         self._vocabulary = load_vocabulary()
         self._synonyms = _synonyms()
         self.leaves = edition.leaves
-        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles10".encode()).hexdigest()
+        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles11".encode()).hexdigest()
         stored = load_compiled(f"titles-{edition.name}", key)
         if stored is None:
             stored = self._compile()
@@ -253,6 +309,8 @@ class TitleIndex:
                 self._by_prefix[word[:length]] = word
         self._unspecified = np.frombuffer(stored["unspecified"], dtype=np.bool_)
         self._other = np.frombuffer(stored["other"], dtype=np.bool_)
+        self._spared = np.frombuffer(stored["spared"], dtype=np.bool_)
+        self._home = np.array([HOME_GAIN if leaf.startswith(HOME) else AWAY_GAIN if leaf[0] in AWAY else 0.0 for leaf in self.leaves])
         self._sides = np.frombuffer(stored["sides"], dtype=np.int8)
         self._site_group = np.frombuffer(stored["site_group"], dtype=np.int32)
         self._read_sites(stored["site_groups"])
@@ -283,12 +341,16 @@ class TitleIndex:
     def _compiled_facets(self) -> dict[str, Any]:
         """Facets of all leaves as arrays; ``site_groups`` are the different tuples of sites."""
         rows = [self.facets[leaf] for leaf in self.leaves]
+        bare = [(leaf[:3], tuple(word for word in phrase(self.edition.title(leaf)) if word not in _SIDES)) for leaf in self.leaves]
+        open_titles = {title for title, row in zip(bare, rows, strict=True) if row.side not in SIDE_WORDS}
+        spared = [title in open_titles and row.side in SIDE_WORDS for title, row in zip(bare, rows, strict=True)]
         groups: dict[tuple[str, ...], int] = {}
         group = np.array([groups.setdefault(row.sites, len(groups)) for row in rows], dtype=np.int32)
         return {
             "unspecified": np.array(["unspecified" in row.words for row in rows]).tobytes(),
             "other": np.array(["other" in row.qualifiers for row in rows]).tobytes(),
             "sides": np.array([_SIDE_NUMBERS.get(row.side, 0) for row in rows], dtype=np.int8).tobytes(),
+            "spared": np.array(spared).tobytes(),
             "site_group": group.tobytes(),
             "site_groups": [list(sites) for sites in groups],
         }
@@ -338,8 +400,8 @@ class TitleIndex:
                 for stem in stems_at(name):
                     bag.setdefault(stem, NEAR_TEXT if level < 2 else FAR_TEXT)
             bags.append(bag)
-        for low, high, value, stems in _mentions(edition, place):
-            texts.append((low, high, value, stems))
+        texts += _mentions(edition, place)
+        texts += _lexicon_texts(edition, place, vocabulary)
         texts.sort(key=lambda item: item[:2])
         vocabulary_words = sorted({word for bag in bags for word in bag} | {word for _, _, _, stems in texts for word in stems})
         number = {word: i for i, word in enumerate(vocabulary_words)}
@@ -434,6 +496,11 @@ class TitleIndex:
             index += length
             own = [words[p] for p in span if words[p] not in _IGNORED]
             ways = tuple(dict.fromkeys(way for value, part in ((1.0, own), *others) if (way := self._way(part, value))))
+            if length == 1 and own and stem_word(own[0]) not in self.words:
+                for meaning in compound_meanings(own[0]):
+                    if way := self._way(meaning, COMPOUND):
+                        ways += (way,)
+                        sites += _site_positions(list(meaning), self._vocabulary)[1]
             if not ways:
                 unknown += UNKNOWN_WEIGHT if any(len(word) > 3 and word.isalpha() for word in own) else 0.0
             elif ways not in seen:
@@ -576,8 +643,11 @@ class TitleIndex:
     def _flag_gain(self, said: frozenset[str], *, wants_other: bool) -> FloatArray:
         """Small gains: the side that is said, "unspecified" where nothing is said, "other" where NEC is said."""
         gain = np.where(self._unspecified, UNSPECIFIED_GAIN, 0.0).astype(np.float32)
+        gain += self._home
         gain += np.where(self._other, OTHER_WANTED if wants_other else OTHER_UNWANTED, 0.0)
         if len(said) < 2:
+            if not said:
+                gain += np.where(self._spared, SIDE_SPARED, 0.0)
             gain += _SIDE_GAINS[_SIDE_NUMBERS[SIDE_WORDS[next(iter(said))]] if said else 0][self._sides]
         return gain
 
