@@ -38,8 +38,8 @@ _IGNORED = STOP_WORDS | frozenset(SIDE_WORDS) | _CATCH_ALL | frozenset(_FILLERS.
 _GENERIC = frozenset({"disease", "disorder", "syndrome", "condition", "abnormal", "lesion", "symptom", "sign"})
 _VAGUE = frozenset({"joint", "bone", "limb", "muscle", "organ", "part", "body", "region", "nerve"})
 _SIDES = frozenset({*SIDE_WORDS, "unspecified"})
-HOME = ("G", "I69", "M", "R", "S")
-AWAY = "OPQVWXY"
+HOME = ("G", "I69", "M", "R", "S")  # the chapters that therapists code from
+AWAY = "OPQVWXY"  # pregnancy, birth and external causes
 _NEGATION = frozenset({"without", "not", "no"})
 _NEGATION_ENDS = frozenset({",", ";", "with", "and", "or", ":", "(", ")", "[", "]"})
 
@@ -54,13 +54,14 @@ SYNONYM_LENGTH = 4  # words of the longest phrase of the table
 GENERIC_WEIGHT = 0.4
 UNKNOWN_WEIGHT = 1.5
 SITE_WEIGHT = 0.35
-SITE_GAIN = 0.2
+SITE_GAIN = 0.26
 SITE_REGION = 0.5
 CONFLICT = 0.6
 DENIED_WEIGHT = 0.5
 SIDE_GAIN = 0.08
 SIDE_OTHER = -0.3
 SIDE_UNSTATED = -0.06
+ALONE_SITE_GAIN = 0.2
 SIDE_SPARED = -0.3  # a title of one side where the same title without a side exists and none is said
 HOME_GAIN = 0.06
 AWAY_GAIN = -0.05
@@ -200,7 +201,7 @@ def _mentions(edition: Edition, place: dict[str, int]) -> Iterator[tuple[int, in
                 yield low[0], low[1], MENTION_WEIGHT, stems
 
 
-def _lexicon_texts(edition: Edition, place: dict[str, int], vocabulary: Vocabulary) -> Iterator[tuple[int, int, float, list[str]]]:
+def _lexicon_texts(edition: Edition, place: dict[str, int]) -> Iterator[tuple[int, int, float, list[str]]]:
     """Terms of the lexicon as texts of the default code of their concept; each wording once."""
     for table in tables_below("terms"):
         for row in read_table(table):
@@ -287,12 +288,14 @@ class TitleIndex:
         self._vocabulary = load_vocabulary()
         self._synonyms = _synonyms()
         self.leaves = edition.leaves
-        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles11".encode()).hexdigest()
+        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles12".encode()).hexdigest()
         stored = load_compiled(f"titles-{edition.name}", key)
         if stored is None:
             stored = self._compile()
             store_compiled(f"titles-{edition.name}", key, stored)
         self.words: dict[str, int] = {word: i for i, word in enumerate(stored["words"])}
+        self._official_words: int = stored["official_words"]
+        self._official_texts: int = stored["official_texts"]
         self.weights = np.frombuffer(stored["weights"], dtype=np.float32)
         self._leaf_words = _Postings(stored["leaf_rows"], stored["leaf_starts"], stored["leaf_kinds"])
         self._text_words = _Postings(stored["text_rows"], stored["text_starts"], b"")
@@ -304,7 +307,7 @@ class TitleIndex:
         denied = {word[1:]: number for word, number in self.words.items() if word[0] == "~"}
         self._denied = {self.words[word]: number for word, number in denied.items() if word in self.words}
         self._by_prefix: dict[str, str] = {}
-        for word in sorted(self.words, key=lambda w: (-len(w), w)):
+        for word in sorted(stored["words"][: self._official_words], key=lambda w: (-len(w), w)):
             for length in range(7, len(word) + 1):
                 self._by_prefix[word[:length]] = word
         self._unspecified = np.frombuffer(stored["unspecified"], dtype=np.bool_)
@@ -401,9 +404,12 @@ class TitleIndex:
                     bag.setdefault(stem, NEAR_TEXT if level < 2 else FAR_TEXT)
             bags.append(bag)
         texts += _mentions(edition, place)
-        texts += _lexicon_texts(edition, place, vocabulary)
         texts.sort(key=lambda item: item[:2])
-        vocabulary_words = sorted({word for bag in bags for word in bag} | {word for _, _, _, stems in texts for word in stems})
+        official = {word for bag in bags for word in bag} | {word for _, _, _, stems in texts for word in stems}
+        terms = sorted(_lexicon_texts(edition, place), key=lambda item: item[:2])
+        official_texts = len(texts)
+        texts += terms
+        vocabulary_words = sorted(official) + sorted({word for _, _, _, stems in terms for word in stems} - official)
         number = {word: i for i, word in enumerate(vocabulary_words)}
         counts = np.zeros(len(number))
         for bag in bags:
@@ -420,6 +426,8 @@ class TitleIndex:
         text_rows, text_starts, _ = _inverted(contents, len(number))
         return {
             "words": vocabulary_words,
+            "official_words": len(official),
+            "official_texts": official_texts,
             "weights": weights.tobytes(),
             "leaf_rows": leaf_rows, "leaf_starts": leaf_starts, "leaf_kinds": leaf_kinds,
             "text_rows": text_rows, "text_starts": text_starts,
@@ -442,13 +450,18 @@ class TitleIndex:
                 return match
         return None
 
-    def _way(self, words: Iterable[str], value: float) -> tuple[float, tuple[int, ...]] | None:
+    def _number(self, stem: str, *, alone: bool) -> int | None:
+        """Number of a word; one that only the lexicon has counts where a term stands alone."""
+        number = self.words.get(stem)
+        return number if number is not None and (alone or number < self._official_words) else None
+
+    def _way(self, words: Iterable[str], value: float, *, alone: bool = False) -> tuple[float, tuple[int, ...]] | None:
         """The numbers of words that stand for a part of the query, or None where a word is unknown."""
         numbers = []
         for word in words:
             if word in _IGNORED:
                 continue
-            number = self.words.get(stem_word(word))
+            number = self._number(stem_word(word), alone=alone)
             if number is None:
                 near = self._near_word(stem_word(word))
                 if near is None:
@@ -460,7 +473,7 @@ class TitleIndex:
     def _mass(self, numbers: Iterable[int]) -> float:
         return float(sum(self.weights[number] for number in numbers))
 
-    def _slots(self, words: tuple[str, ...]) -> tuple[list[tuple[Ways, float]], float, tuple[str, ...]]:
+    def _slots(self, words: tuple[str, ...], *, alone: bool) -> tuple[list[tuple[Ways, float]], float, tuple[str, ...]]:
         """Parts of a query, the weight of all of them (unknown words too), and the sites it names."""
         marks = _marks(words)
         segments: list[list[int]] = [[]]
@@ -495,10 +508,10 @@ class TitleIndex:
             span = said[index : index + length]
             index += length
             own = [words[p] for p in span if words[p] not in _IGNORED]
-            ways = tuple(dict.fromkeys(way for value, part in ((1.0, own), *others) if (way := self._way(part, value))))
-            if length == 1 and own and stem_word(own[0]) not in self.words:
+            ways = tuple(dict.fromkeys(way for value, part in ((1.0, own), *others) if (way := self._way(part, value, alone=alone))))
+            if alone and length == 1 and own and stem_word(own[0]) not in self.words:
                 for meaning in compound_meanings(own[0]):
-                    if way := self._way(meaning, COMPOUND):
+                    if way := self._way(meaning, COMPOUND, alone=True):
                         ways += (way,)
                         sites += _site_positions(list(meaning), self._vocabulary)[1]
             if not ways:
@@ -531,7 +544,7 @@ class TitleIndex:
 
     # ---------------------------------------------------------------- searching
 
-    def search(self, words: tuple[str, ...], *, top: int = 10) -> list[tuple[str, float]]:
+    def search(self, words: tuple[str, ...], *, top: int = 10, alone: bool = False) -> list[tuple[str, float]]:
         """Best leaves for a phrase.
 
         Parameters
@@ -540,23 +553,29 @@ class TitleIndex:
             Normal forms; commas may stay, they mark where an index entry was turned round ("toe, great").
         top : int
             How many leaves at most.
+        alone : bool
+            Whether the words are a term that somebody looks up and no part of a note. Then the terms of the lexicon are
+            searched as well (in a note the reader has named their concepts), words of Greek and Latin parts are taken
+            apart, a title with a side gives way to the same title without one where no side is said, and the chapters
+            that therapists code from come first among titles that are as near.
 
         Returns
         -------
         list of (leaf, score)
             Scores in (0, 1], best first; ties in the order of codes.
         """
-        slots, total, sites = self._slots(words)
+        slots, total, sites = self._slots(words, alone=alone)
         if not slots:
             return []
         hit = np.zeros(len(self.leaves), dtype=np.float32)
         title_hit = np.zeros(len(self.leaves), dtype=np.float32)
-        text_hit = np.zeros(len(self._text_mass), dtype=np.float32)
-        text_cover = np.zeros(len(self._text_mass), dtype=np.float32)
+        many = len(self._text_mass) if alone else self._official_texts
+        text_hit = np.zeros(many, dtype=np.float32)
+        text_cover = np.zeros(many, dtype=np.float32)
         touched = np.zeros(len(self.leaves), dtype=np.bool_)  # few leaves share a word with a query: only they are scored
-        text_touched = np.zeros(len(self._text_mass), dtype=np.bool_)
+        text_touched = np.zeros(many, dtype=np.bool_)
         for ways, weight in slots:
-            leaves, share, mass, told, text_part, text_weight = self._explained(ways)
+            leaves, share, mass, told, text_part, text_weight = self._explained(ways, many)
             touched[leaves] = True
             hit[leaves] += weight * share
             title_hit[leaves] += mass
@@ -592,8 +611,9 @@ class TitleIndex:
             regional = slice(*np.searchsorted(rows, (self._regional.start, self._regional.stop)))
             near = self._place_gain(sites, spelled, by_region=True)[self._site_group[rows[regional]]]
             place[regional] = np.maximum(place[regional], near)
-        score += SITE_GAIN * place
-        score += self._flag_gain(frozenset(SIDE_WORDS).intersection(words), wants_other=not _CATCH_ALL.isdisjoint(words))[rows]
+        score += (ALONE_SITE_GAIN if alone else SITE_GAIN) * place
+        said = frozenset(SIDE_WORDS).intersection(words)
+        score += self._flag_gain(said, wants_other=not _CATCH_ALL.isdisjoint(words), alone=alone)[rows]
         score[~found] = 0
         if len(score) > top:
             best = score >= np.partition(score, -top)[-top] - 1e-5  # more than ``top`` where some are as good
@@ -603,8 +623,8 @@ class TitleIndex:
         return [(leaf, _bounded(-value)) for value, leaf in ranked[:top]]
 
     @lru_cache(maxsize=4096)  # noqa: B019 - one index lives as long as the process
-    def _explained(self, ways: Ways) -> tuple[RowArray, FloatArray, FloatArray, RowArray, FloatArray, FloatArray]:
-        """What leaves and texts explain of one part of a query, said in the best of its ways.
+    def _explained(self, ways: Ways, many: int) -> tuple[RowArray, FloatArray, FloatArray, RowArray, FloatArray, FloatArray]:
+        """What leaves and the first ``many`` texts explain of one part of a query, said in the best of its ways.
 
         Returns
         -------
@@ -615,6 +635,9 @@ class TitleIndex:
         found: list[Any] = []
         for postings, values, masses in ((self._leaf_words, _KIND_VALUES, _MASS), (self._text_words, _ONES, _ONES)):
             parts = {number: postings.of(number) for _, numbers in ways for number in numbers}
+            if postings is self._text_words and many == self._official_texts:
+                ends = {number: int(np.searchsorted(part, many)) for number, (part, _) in parts.items()}
+                parts = {number: (part[: ends[number]], kinds[: ends[number]]) for number, (part, kinds) in parts.items()}
             denied = [self._denied[number] for number in ways[0][1] if postings is self._leaf_words and number in self._denied]
             against = [postings.of(number)[0] for number in denied]
             held = [*(part for part, _ in parts.values()), *against]
@@ -640,13 +663,14 @@ class TitleIndex:
         return tuple(found)
 
     @lru_cache(maxsize=16)  # noqa: B019 - one index lives as long as the process
-    def _flag_gain(self, said: frozenset[str], *, wants_other: bool) -> FloatArray:
+    def _flag_gain(self, said: frozenset[str], *, wants_other: bool, alone: bool) -> FloatArray:
         """Small gains: the side that is said, "unspecified" where nothing is said, "other" where NEC is said."""
         gain = np.where(self._unspecified, UNSPECIFIED_GAIN, 0.0).astype(np.float32)
-        gain += self._home
+        if alone:
+            gain += self._home
         gain += np.where(self._other, OTHER_WANTED if wants_other else OTHER_UNWANTED, 0.0)
         if len(said) < 2:
-            if not said:
+            if alone and not said:
                 gain += np.where(self._spared, SIDE_SPARED, 0.0)
             gain += _SIDE_GAINS[_SIDE_NUMBERS[SIDE_WORDS[next(iter(said))]] if said else 0][self._sides]
         return gain
@@ -701,4 +725,4 @@ def lookup(edition: Edition, text: str, *, top: int = 10) -> list[tuple[str, flo
 
     The text may be turned round as the official index does ("Tear, meniscus, medial").
     """
-    return load_titles(edition).search(phrase(text), top=top)
+    return load_titles(edition).search(phrase(text), top=top, alone=True)
