@@ -36,6 +36,8 @@ _CATCH_ALL = frozenset({"nec", "specified", "other"})
 _FILLERS = "unspecified nos encounter classified elsewhere - involving affecting see code due unknown cause type form following"
 _IGNORED = STOP_WORDS | frozenset(SIDE_WORDS) | _CATCH_ALL | frozenset(_FILLERS.split())
 _GENERIC = frozenset({"disease", "disorder", "syndrome", "condition", "abnormal", "lesion", "symptom", "sign"})
+_FINDING = frozenset({"abnormal", "finding", "inconclusive", "abnormality"})  # the index's heading of laboratory findings
+_CONNECTING = frozenset({"involving", "affecting"})
 _VAGUE = frozenset({"joint", "bone", "limb", "muscle", "organ", "part", "body", "region", "nerve"})
 _SIDES = frozenset({*SIDE_WORDS, "unspecified"})
 HOME = ("G", "I69", "M", "R", "S")  # the chapters that therapists code from
@@ -140,7 +142,8 @@ def _inverted(rows: list[dict[int, int]], words: int) -> tuple[bytes, bytes, byt
     return owners[order].tobytes(), starts.tobytes(), kinds[order].tobytes()
 
 
-Synonyms = dict[tuple[str, ...], list[tuple[float, tuple[str, ...]]]]
+Meanings = list[tuple[float, tuple[str, ...]]]
+Synonyms = dict[tuple[str, ...], Meanings]
 
 
 def _synonyms() -> Synonyms:
@@ -288,7 +291,7 @@ class TitleIndex:
         self._vocabulary = load_vocabulary()
         self._synonyms = _synonyms()
         self.leaves = edition.leaves
-        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles12".encode()).hexdigest()
+        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles13".encode()).hexdigest()
         stored = load_compiled(f"titles-{edition.name}", key)
         if stored is None:
             stored = self._compile()
@@ -313,7 +316,7 @@ class TitleIndex:
         self._unspecified = np.frombuffer(stored["unspecified"], dtype=np.bool_)
         self._other = np.frombuffer(stored["other"], dtype=np.bool_)
         self._spared = np.frombuffer(stored["spared"], dtype=np.bool_)
-        self._home = np.array([HOME_GAIN if leaf.startswith(HOME) else AWAY_GAIN if leaf[0] in AWAY else 0.0 for leaf in self.leaves])
+        self._home = np.array([0.0, HOME_GAIN, AWAY_GAIN], dtype=np.float32)[np.frombuffer(stored["home"], dtype=np.int8)]
         self._sides = np.frombuffer(stored["sides"], dtype=np.int8)
         self._site_group = np.frombuffer(stored["site_group"], dtype=np.int32)
         self._read_sites(stored["site_groups"])
@@ -344,7 +347,9 @@ class TitleIndex:
     def _compiled_facets(self) -> dict[str, Any]:
         """Facets of all leaves as arrays; ``site_groups`` are the different tuples of sites."""
         rows = [self.facets[leaf] for leaf in self.leaves]
-        bare = [(leaf[:3], tuple(word for word in phrase(self.edition.title(leaf)) if word not in _SIDES)) for leaf in self.leaves]
+        bare = [
+            (leaf[:3], tuple(word for word in phrase(self.edition.title(leaf)) if word not in _SIDES)) for leaf in self.leaves
+        ]
         open_titles = {title for title, row in zip(bare, rows, strict=True) if row.side not in SIDE_WORDS}
         spared = [title in open_titles and row.side in SIDE_WORDS for title, row in zip(bare, rows, strict=True)]
         groups: dict[tuple[str, ...], int] = {}
@@ -354,6 +359,9 @@ class TitleIndex:
             "other": np.array(["other" in row.qualifiers for row in rows]).tobytes(),
             "sides": np.array([_SIDE_NUMBERS.get(row.side, 0) for row in rows], dtype=np.int8).tobytes(),
             "spared": np.array(spared).tobytes(),
+            "home": np.array(
+                [1 if leaf.startswith(HOME) else -1 if leaf[0] in AWAY else 0 for leaf in self.leaves], dtype=np.int8
+            ).tobytes(),
             "site_group": group.tobytes(),
             "site_groups": [list(sites) for sites in groups],
         }
@@ -473,8 +481,8 @@ class TitleIndex:
     def _mass(self, numbers: Iterable[int]) -> float:
         return float(sum(self.weights[number] for number in numbers))
 
-    def _slots(self, words: tuple[str, ...], *, alone: bool) -> tuple[list[tuple[Ways, float]], float, tuple[str, ...]]:
-        """Parts of a query, the weight of all of them (unknown words too), and the sites it names."""
+    def _slots(self, words: tuple[str, ...], *, alone: bool) -> tuple[list[tuple[Ways, float]], float, tuple[str, ...], bool]:
+        """Parts of a query, the weight of all of them (unknown words too), the sites it names, and if they mean an "other"."""
         marks = _marks(words)
         segments: list[list[int]] = [[]]
         for position, word in enumerate(words):
@@ -494,6 +502,7 @@ class TitleIndex:
             sites += named
         slots: list[tuple[Ways, float, bool]] = []
         unknown = 0.0
+        residual = False
         seen: set[Ways] = set()
         index = 0
         heard: set[str] = set()
@@ -503,12 +512,20 @@ class TitleIndex:
             if marks[position] > 0 and words[position] not in STOP_WORDS and stem not in heard:
                 heard.add(stem)
                 said.append(position)
+        if alone:
+            heading = _FINDING - {"abnormal"} if len(_FINDING.intersection(words)) > 1 else frozenset()
+            said = [p for p in said if words[p] not in _CONNECTING and words[p] not in heading]
         while index < len(said):
             length, others = self._synonym([words[p] for p in said[index : index + SYNONYM_LENGTH]])
+            if alone and length > 1:
+                length, others = self._before_a_stronger(words, said[index : index + length + SYNONYM_LENGTH], length, others)
             span = said[index : index + length]
+            residual = residual or any("other" in meaning for _, meaning in others)
             index += length
             own = [words[p] for p in span if words[p] not in _IGNORED]
-            ways = tuple(dict.fromkeys(way for value, part in ((1.0, own), *others) if (way := self._way(part, value, alone=alone))))
+            ways = tuple(
+                dict.fromkeys(way for value, part in ((1.0, own), *others) if (way := self._way(part, value, alone=alone)))
+            )
             if alone and length == 1 and own and stem_word(own[0]) not in self.words:
                 for meaning in compound_meanings(own[0]):
                     if way := self._way(meaning, COMPOUND, alone=True):
@@ -531,9 +548,9 @@ class TitleIndex:
         weighed = [(ways, weight * factor if placed else weight) for ways, weight, placed in slots]
         lineage = self._vocabulary.lineage
         sites = [site for site in dict.fromkeys(sites) if not any(o != site and site in lineage(o) for o in sites)]
-        return weighed, sum(weight for _, weight in weighed) + unknown, tuple(sites)
+        return weighed, sum(weight for _, weight in weighed) + unknown, tuple(sites), residual
 
-    def _synonym(self, words: list[str]) -> tuple[int, list[tuple[float, tuple[str, ...]]]]:
+    def _synonym(self, words: list[str]) -> tuple[int, Meanings]:
         """Length of the longest phrase at the start that the table knows in any order (else 1), and what it stands for."""
         stems = [stem_word(word) for word in words]
         for length in range(len(words), 0, -1):
@@ -541,6 +558,20 @@ class TitleIndex:
             if others:
                 return length, others
         return 1, []
+
+    def _before_a_stronger(self, words: tuple[str, ...], said: list[int], length: int, others: Meanings) -> tuple[int, Meanings]:
+        """A phrase ends where a phrase of rarer words begins inside it ("abnormal | urine protein")."""
+
+        def mass(positions: list[int]) -> float:
+            named = (self.words.get(stem_word(words[p])) for p in positions if words[p] not in _FINDING)
+            return self._mass(number for number in named if number is not None)
+
+        for start in range(1, length):
+            part = said[start : start + SYNONYM_LENGTH]
+            longest, _ = self._synonym([words[p] for p in part])
+            if start + longest > length and longest > 1 and mass(part[:longest]) > mass(said[:length]):
+                return self._synonym([words[p] for p in said[:start]])
+        return length, others
 
     # ---------------------------------------------------------------- searching
 
@@ -564,7 +595,7 @@ class TitleIndex:
         list of (leaf, score)
             Scores in (0, 1], best first; ties in the order of codes.
         """
-        slots, total, sites = self._slots(words, alone=alone)
+        slots, total, sites, residual = self._slots(words, alone=alone)
         if not slots:
             return []
         hit = np.zeros(len(self.leaves), dtype=np.float32)
@@ -613,7 +644,8 @@ class TitleIndex:
             place[regional] = np.maximum(place[regional], near)
         score += (ALONE_SITE_GAIN if alone else SITE_GAIN) * place
         said = frozenset(SIDE_WORDS).intersection(words)
-        score += self._flag_gain(said, wants_other=not _CATCH_ALL.isdisjoint(words), alone=alone)[rows]
+        wants_other = not _CATCH_ALL.isdisjoint(words) or (alone and residual)
+        score += self._flag_gain(said, wants_other=wants_other, alone=alone)[rows]
         score[~found] = 0
         if len(score) > top:
             best = score >= np.partition(score, -top)[-top] - 1e-5  # more than ``top`` where some are as good
@@ -668,7 +700,7 @@ class TitleIndex:
         gain = np.where(self._unspecified, UNSPECIFIED_GAIN, 0.0).astype(np.float32)
         if alone:
             gain += self._home
-        gain += np.where(self._other, OTHER_WANTED if wants_other else OTHER_UNWANTED, 0.0)
+        gain += np.where(self._other, OTHER_WANTED if wants_other else 0.0 if alone else OTHER_UNWANTED, 0.0)
         if len(said) < 2:
             if alone and not said:
                 gain += np.where(self._spared, SIDE_SPARED, 0.0)
