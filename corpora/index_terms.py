@@ -7,6 +7,7 @@ codes of therapy are tested. An index of 2017 may name a code that was divided s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import re
@@ -62,6 +63,11 @@ class IndexTerm:
 
     path: tuple[str, ...]
     pattern: str
+
+    @property
+    def held_back(self) -> bool:
+        """Whether the term's main term is in the half that is measured only and never read to write tables."""
+        return hashlib.sha256(self.path[0].encode()).digest()[0] % 2 == 1
 
     @property
     def chapter(self) -> str:
@@ -130,7 +136,7 @@ def term_text(path: Sequence[str], style: TermStyle = "natural") -> str:
     parts = [first_form(part) for part in path]
     head = parts[0]
     head = head if head[:2].isupper() else head[:1].lower() + head[1:]
-    before = parts[1:2] if parts[1:] and parts[1].split(" ")[:1] and parts[1].split(" ")[0] not in _AFTER else []
+    before = parts[1:2] if parts[1:] and "," not in parts[1] and parts[1].split(" ")[0] not in _AFTER else []
     after = parts[1 + len(before) :]
     return " ".join(part for part in (*before, head, *after) if part)
 

@@ -25,7 +25,7 @@ from lexicon.codes.edition import Edition
 from lexicon.codes.references import Reference
 from lexicon.facets import SIDE_WORDS, STOP_WORDS, FacetIndex, load_facets
 from lexicon.normal import phrase
-from lexicon.tables import read_table, split_cell, tables_digest
+from lexicon.tables import read_table, split_cell, tables_below, tables_digest
 from lexicon.vocabulary import SITE, Vocabulary, load_vocabulary, scan
 from models.specificity import SITE_EXACT, SITE_NARROWER, SITE_OTHER, site_fit
 
@@ -36,7 +36,12 @@ _CATCH_ALL = frozenset({"nec", "specified", "other"})
 _FILLERS = "unspecified nos encounter classified elsewhere - involving affecting see code due unknown cause type form following"
 _IGNORED = STOP_WORDS | frozenset(SIDE_WORDS) | _CATCH_ALL | frozenset(_FILLERS.split())
 _GENERIC = frozenset({"disease", "disorder", "syndrome", "condition", "abnormal", "lesion", "symptom", "sign"})
+_FINDING = frozenset({"abnormal", "finding", "inconclusive", "abnormality"})  # the index's heading of laboratory findings
+_CONNECTING = frozenset({"involving", "affecting"})
 _VAGUE = frozenset({"joint", "bone", "limb", "muscle", "organ", "part", "body", "region", "nerve"})
+_SIDES = frozenset({*SIDE_WORDS, "unspecified"})
+HOME = ("G", "I69", "M", "R", "S")  # the chapters that therapists code from
+AWAY = "OPQVWXY"  # pregnancy, birth and external causes
 _NEGATION = frozenset({"without", "not", "no"})
 _NEGATION_ENDS = frozenset({",", ";", "with", "and", "or", ":", "(", ")", "[", "]"})
 
@@ -46,6 +51,7 @@ KIND_VALUES = (1.0, 1.0, 0.95, 0.85, 0.75)  # how much of a query word each kind
 MASS_VALUES = (1.0, 0.5, 0.0, 0.0, 0.0)  # how much each must be explained; in titles "and" means and/or (I.A.14)
 TERM_SHARE = 0.78
 SYNONYM = 0.95
+COMPOUND = 0.85
 SYNONYM_LENGTH = 4  # words of the longest phrase of the table
 GENERIC_WEIGHT = 0.4
 UNKNOWN_WEIGHT = 1.5
@@ -57,10 +63,15 @@ DENIED_WEIGHT = 0.5
 SIDE_GAIN = 0.08
 SIDE_OTHER = -0.3
 SIDE_UNSTATED = -0.06
+ALONE_SITE_GAIN = 0.2
+SIDE_SPARED = -0.3  # a title of one side where the same title without a side exists and none is said
+HOME_GAIN = 0.06
+AWAY_GAIN = -0.05
 UNSPECIFIED_GAIN = 0.03
 OTHER_WANTED = 0.06
 OTHER_UNWANTED = -0.03
 MENTION_WEIGHT = 0.8
+LEXICON_WEIGHT = 0.9
 HEADING_VALUE = 0.85
 LEAST_MASS = 4.0
 KNEE = 0.75  # scores above it are pressed together below 1
@@ -131,7 +142,8 @@ def _inverted(rows: list[dict[int, int]], words: int) -> tuple[bytes, bytes, byt
     return owners[order].tobytes(), starts.tobytes(), kinds[order].tobytes()
 
 
-Synonyms = dict[tuple[str, ...], list[tuple[float, tuple[str, ...]]]]
+Meanings = list[tuple[float, tuple[str, ...]]]
+Synonyms = dict[tuple[str, ...], Meanings]
 
 
 def _synonyms() -> Synonyms:
@@ -142,6 +154,37 @@ def _synonyms() -> Synonyms:
             key = tuple(sorted(stem_word(word) for word in phrase(words) if word not in STOP_WORDS))
             table.setdefault(key, []).append((float(row["share"] or SYNONYM), phrase(row["title_word"])))
     return table
+
+
+@lru_cache(maxsize=1)
+def _word_parts() -> tuple[dict[str, tuple[tuple[str, ...], ...]], dict[str, tuple[tuple[str, ...], ...]]]:
+    """Greek and Latin parts of words and what they mean: those at the front, those at the end."""
+    tables: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {"front": {}, "end": {}}
+    for row in read_table("word_parts.tsv"):
+        for part in split_cell(row["parts"]):
+            tables[row["place"]][part] = tuple(phrase(words) for words in split_cell(row["words"]))
+    return tables["front"], tables["end"]
+
+
+@lru_cache(maxsize=10_000)
+def compound_meanings(word: str) -> tuple[tuple[str, ...], ...]:
+    """What a word made of Greek and Latin parts says in plain words; nothing where a part is unknown.
+
+    Examples
+    --------
+    >>> compound_meanings("coxalgia"), compound_meanings("table")
+    ((('hip', 'pain'),), ())
+    """
+    fronts, ends = _word_parts()
+    for cut in range(2, len(word) - 2):
+        if word[cut:] not in ends:
+            continue
+        for first in range(cut, 1, -1):
+            rest = word[first:cut]
+            if word[:first] in fronts and (not rest or rest in fronts):
+                middle = fronts[rest] if rest else ((),)
+                return tuple(a + b + c for a in fronts[word[:first]] for b in middle for c in ends[word[cut:]])
+    return ()
 
 
 _REFERRED = re.compile(r"\s*\([^()]*\)|\s*\[[^\]]*\]")
@@ -159,6 +202,23 @@ def _mentions(edition: Edition, place: dict[str, int]) -> Iterator[tuple[int, in
             low = _leaf_span(edition, place, reference)
             if low:
                 yield low[0], low[1], MENTION_WEIGHT, stems
+
+
+def _lexicon_texts(edition: Edition, place: dict[str, int]) -> Iterator[tuple[int, int, float, list[str]]]:
+    """Terms of the lexicon as texts of the default code of their concept; each wording once."""
+    for table in tables_below("terms"):
+        for row in read_table(table):
+            codes = split_cell(row["codes"])
+            leaves = edition.leaves_below(codes[0]) if codes and codes[0] in edition else ()
+            if not leaves or len(leaves) > MOST_LEAVES:
+                continue
+            low, high = place[leaves[0]], place[leaves[-1]] + 1
+            seen = set()
+            for term in split_cell(row["terms"]):
+                stems = [stem for stem in dict.fromkeys(_stems(phrase(term))) if stem[0] != "~"]
+                if stems and tuple(sorted(stems)) not in seen:
+                    seen.add(tuple(sorted(stems)))
+                    yield low, high, LEXICON_WEIGHT, stems
 
 
 def _leaf_span(edition: Edition, place: dict[str, int], reference: Reference) -> tuple[int, int] | None:
@@ -231,12 +291,14 @@ class TitleIndex:
         self._vocabulary = load_vocabulary()
         self._synonyms = _synonyms()
         self.leaves = edition.leaves
-        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles10".encode()).hexdigest()
+        key = hashlib.sha256(f"{tables_digest()}{edition.name}{edition.key}{len(self.leaves)}titles13".encode()).hexdigest()
         stored = load_compiled(f"titles-{edition.name}", key)
         if stored is None:
             stored = self._compile()
             store_compiled(f"titles-{edition.name}", key, stored)
         self.words: dict[str, int] = {word: i for i, word in enumerate(stored["words"])}
+        self._official_words: int = stored["official_words"]
+        self._official_texts: int = stored["official_texts"]
         self.weights = np.frombuffer(stored["weights"], dtype=np.float32)
         self._leaf_words = _Postings(stored["leaf_rows"], stored["leaf_starts"], stored["leaf_kinds"])
         self._text_words = _Postings(stored["text_rows"], stored["text_starts"], b"")
@@ -248,11 +310,13 @@ class TitleIndex:
         denied = {word[1:]: number for word, number in self.words.items() if word[0] == "~"}
         self._denied = {self.words[word]: number for word, number in denied.items() if word in self.words}
         self._by_prefix: dict[str, str] = {}
-        for word in sorted(self.words, key=lambda w: (-len(w), w)):
+        for word in sorted(stored["words"][: self._official_words], key=lambda w: (-len(w), w)):
             for length in range(7, len(word) + 1):
                 self._by_prefix[word[:length]] = word
         self._unspecified = np.frombuffer(stored["unspecified"], dtype=np.bool_)
         self._other = np.frombuffer(stored["other"], dtype=np.bool_)
+        self._spared = np.frombuffer(stored["spared"], dtype=np.bool_)
+        self._home = np.array([0.0, HOME_GAIN, AWAY_GAIN], dtype=np.float32)[np.frombuffer(stored["home"], dtype=np.int8)]
         self._sides = np.frombuffer(stored["sides"], dtype=np.int8)
         self._site_group = np.frombuffer(stored["site_group"], dtype=np.int32)
         self._read_sites(stored["site_groups"])
@@ -283,12 +347,21 @@ class TitleIndex:
     def _compiled_facets(self) -> dict[str, Any]:
         """Facets of all leaves as arrays; ``site_groups`` are the different tuples of sites."""
         rows = [self.facets[leaf] for leaf in self.leaves]
+        bare = [
+            (leaf[:3], tuple(word for word in phrase(self.edition.title(leaf)) if word not in _SIDES)) for leaf in self.leaves
+        ]
+        open_titles = {title for title, row in zip(bare, rows, strict=True) if row.side not in SIDE_WORDS}
+        spared = [title in open_titles and row.side in SIDE_WORDS for title, row in zip(bare, rows, strict=True)]
         groups: dict[tuple[str, ...], int] = {}
         group = np.array([groups.setdefault(row.sites, len(groups)) for row in rows], dtype=np.int32)
         return {
             "unspecified": np.array(["unspecified" in row.words for row in rows]).tobytes(),
             "other": np.array(["other" in row.qualifiers for row in rows]).tobytes(),
             "sides": np.array([_SIDE_NUMBERS.get(row.side, 0) for row in rows], dtype=np.int8).tobytes(),
+            "spared": np.array(spared).tobytes(),
+            "home": np.array(
+                [1 if leaf.startswith(HOME) else -1 if leaf[0] in AWAY else 0 for leaf in self.leaves], dtype=np.int8
+            ).tobytes(),
             "site_group": group.tobytes(),
             "site_groups": [list(sites) for sites in groups],
         }
@@ -338,10 +411,13 @@ class TitleIndex:
                 for stem in stems_at(name):
                     bag.setdefault(stem, NEAR_TEXT if level < 2 else FAR_TEXT)
             bags.append(bag)
-        for low, high, value, stems in _mentions(edition, place):
-            texts.append((low, high, value, stems))
+        texts += _mentions(edition, place)
         texts.sort(key=lambda item: item[:2])
-        vocabulary_words = sorted({word for bag in bags for word in bag} | {word for _, _, _, stems in texts for word in stems})
+        official = {word for bag in bags for word in bag} | {word for _, _, _, stems in texts for word in stems}
+        terms = sorted(_lexicon_texts(edition, place), key=lambda item: item[:2])
+        official_texts = len(texts)
+        texts += terms
+        vocabulary_words = sorted(official) + sorted({word for _, _, _, stems in terms for word in stems} - official)
         number = {word: i for i, word in enumerate(vocabulary_words)}
         counts = np.zeros(len(number))
         for bag in bags:
@@ -358,6 +434,8 @@ class TitleIndex:
         text_rows, text_starts, _ = _inverted(contents, len(number))
         return {
             "words": vocabulary_words,
+            "official_words": len(official),
+            "official_texts": official_texts,
             "weights": weights.tobytes(),
             "leaf_rows": leaf_rows, "leaf_starts": leaf_starts, "leaf_kinds": leaf_kinds,
             "text_rows": text_rows, "text_starts": text_starts,
@@ -380,13 +458,18 @@ class TitleIndex:
                 return match
         return None
 
-    def _way(self, words: Iterable[str], value: float) -> tuple[float, tuple[int, ...]] | None:
+    def _number(self, stem: str, *, alone: bool) -> int | None:
+        """Number of a word; one that only the lexicon has counts where a term stands alone."""
+        number = self.words.get(stem)
+        return number if number is not None and (alone or number < self._official_words) else None
+
+    def _way(self, words: Iterable[str], value: float, *, alone: bool = False) -> tuple[float, tuple[int, ...]] | None:
         """The numbers of words that stand for a part of the query, or None where a word is unknown."""
         numbers = []
         for word in words:
             if word in _IGNORED:
                 continue
-            number = self.words.get(stem_word(word))
+            number = self._number(stem_word(word), alone=alone)
             if number is None:
                 near = self._near_word(stem_word(word))
                 if near is None:
@@ -398,8 +481,8 @@ class TitleIndex:
     def _mass(self, numbers: Iterable[int]) -> float:
         return float(sum(self.weights[number] for number in numbers))
 
-    def _slots(self, words: tuple[str, ...]) -> tuple[list[tuple[Ways, float]], float, tuple[str, ...]]:
-        """Parts of a query, the weight of all of them (unknown words too), and the sites it names."""
+    def _slots(self, words: tuple[str, ...], *, alone: bool) -> tuple[list[tuple[Ways, float]], float, tuple[str, ...], bool]:
+        """Parts of a query, the weight of all of them (unknown words too), the sites it names, and if they mean an "other"."""
         marks = _marks(words)
         segments: list[list[int]] = [[]]
         for position, word in enumerate(words):
@@ -419,6 +502,7 @@ class TitleIndex:
             sites += named
         slots: list[tuple[Ways, float, bool]] = []
         unknown = 0.0
+        residual = False
         seen: set[Ways] = set()
         index = 0
         heard: set[str] = set()
@@ -428,12 +512,25 @@ class TitleIndex:
             if marks[position] > 0 and words[position] not in STOP_WORDS and stem not in heard:
                 heard.add(stem)
                 said.append(position)
+        if alone:
+            heading = _FINDING - {"abnormal"} if len(_FINDING.intersection(words)) > 1 else frozenset()
+            said = [p for p in said if words[p] not in _CONNECTING and words[p] not in heading]
         while index < len(said):
             length, others = self._synonym([words[p] for p in said[index : index + SYNONYM_LENGTH]])
+            if alone and length > 1:
+                length, others = self._before_a_stronger(words, said[index : index + length + SYNONYM_LENGTH], length, others)
             span = said[index : index + length]
+            residual = residual or any("other" in meaning for _, meaning in others)
             index += length
             own = [words[p] for p in span if words[p] not in _IGNORED]
-            ways = tuple(dict.fromkeys(way for value, part in ((1.0, own), *others) if (way := self._way(part, value))))
+            ways = tuple(
+                dict.fromkeys(way for value, part in ((1.0, own), *others) if (way := self._way(part, value, alone=alone)))
+            )
+            if alone and length == 1 and own and stem_word(own[0]) not in self.words:
+                for meaning in compound_meanings(own[0]):
+                    if way := self._way(meaning, COMPOUND, alone=True):
+                        ways += (way,)
+                        sites += _site_positions(list(meaning), self._vocabulary)[1]
             if not ways:
                 unknown += UNKNOWN_WEIGHT if any(len(word) > 3 and word.isalpha() for word in own) else 0.0
             elif ways not in seen:
@@ -451,9 +548,9 @@ class TitleIndex:
         weighed = [(ways, weight * factor if placed else weight) for ways, weight, placed in slots]
         lineage = self._vocabulary.lineage
         sites = [site for site in dict.fromkeys(sites) if not any(o != site and site in lineage(o) for o in sites)]
-        return weighed, sum(weight for _, weight in weighed) + unknown, tuple(sites)
+        return weighed, sum(weight for _, weight in weighed) + unknown, tuple(sites), residual
 
-    def _synonym(self, words: list[str]) -> tuple[int, list[tuple[float, tuple[str, ...]]]]:
+    def _synonym(self, words: list[str]) -> tuple[int, Meanings]:
         """Length of the longest phrase at the start that the table knows in any order (else 1), and what it stands for."""
         stems = [stem_word(word) for word in words]
         for length in range(len(words), 0, -1):
@@ -462,9 +559,23 @@ class TitleIndex:
                 return length, others
         return 1, []
 
+    def _before_a_stronger(self, words: tuple[str, ...], said: list[int], length: int, others: Meanings) -> tuple[int, Meanings]:
+        """A phrase ends where a phrase of rarer words begins inside it ("abnormal | urine protein")."""
+
+        def mass(positions: list[int]) -> float:
+            named = (self.words.get(stem_word(words[p])) for p in positions if words[p] not in _FINDING)
+            return self._mass(number for number in named if number is not None)
+
+        for start in range(1, length):
+            part = said[start : start + SYNONYM_LENGTH]
+            longest, _ = self._synonym([words[p] for p in part])
+            if start + longest > length and longest > 1 and mass(part[:longest]) > mass(said[:length]):
+                return self._synonym([words[p] for p in said[:start]])
+        return length, others
+
     # ---------------------------------------------------------------- searching
 
-    def search(self, words: tuple[str, ...], *, top: int = 10) -> list[tuple[str, float]]:
+    def search(self, words: tuple[str, ...], *, top: int = 10, alone: bool = False) -> list[tuple[str, float]]:
         """Best leaves for a phrase.
 
         Parameters
@@ -473,23 +584,29 @@ class TitleIndex:
             Normal forms; commas may stay, they mark where an index entry was turned round ("toe, great").
         top : int
             How many leaves at most.
+        alone : bool
+            Whether the words are a term that somebody looks up and no part of a note. Then the terms of the lexicon are
+            searched as well (in a note the reader has named their concepts), words of Greek and Latin parts are taken
+            apart, a title with a side gives way to the same title without one where no side is said, and the chapters
+            that therapists code from come first among titles that are as near.
 
         Returns
         -------
         list of (leaf, score)
             Scores in (0, 1], best first; ties in the order of codes.
         """
-        slots, total, sites = self._slots(words)
+        slots, total, sites, residual = self._slots(words, alone=alone)
         if not slots:
             return []
         hit = np.zeros(len(self.leaves), dtype=np.float32)
         title_hit = np.zeros(len(self.leaves), dtype=np.float32)
-        text_hit = np.zeros(len(self._text_mass), dtype=np.float32)
-        text_cover = np.zeros(len(self._text_mass), dtype=np.float32)
+        many = len(self._text_mass) if alone else self._official_texts
+        text_hit = np.zeros(many, dtype=np.float32)
+        text_cover = np.zeros(many, dtype=np.float32)
         touched = np.zeros(len(self.leaves), dtype=np.bool_)  # few leaves share a word with a query: only they are scored
-        text_touched = np.zeros(len(self._text_mass), dtype=np.bool_)
+        text_touched = np.zeros(many, dtype=np.bool_)
         for ways, weight in slots:
-            leaves, share, mass, told, text_part, text_weight = self._explained(ways)
+            leaves, share, mass, told, text_part, text_weight = self._explained(ways, many)
             touched[leaves] = True
             hit[leaves] += weight * share
             title_hit[leaves] += mass
@@ -525,8 +642,10 @@ class TitleIndex:
             regional = slice(*np.searchsorted(rows, (self._regional.start, self._regional.stop)))
             near = self._place_gain(sites, spelled, by_region=True)[self._site_group[rows[regional]]]
             place[regional] = np.maximum(place[regional], near)
-        score += SITE_GAIN * place
-        score += self._flag_gain(frozenset(SIDE_WORDS).intersection(words), wants_other=not _CATCH_ALL.isdisjoint(words))[rows]
+        score += (ALONE_SITE_GAIN if alone else SITE_GAIN) * place
+        said = frozenset(SIDE_WORDS).intersection(words)
+        wants_other = not _CATCH_ALL.isdisjoint(words) or (alone and residual)
+        score += self._flag_gain(said, wants_other=wants_other, alone=alone)[rows]
         score[~found] = 0
         if len(score) > top:
             best = score >= np.partition(score, -top)[-top] - 1e-5  # more than ``top`` where some are as good
@@ -536,8 +655,8 @@ class TitleIndex:
         return [(leaf, _bounded(-value)) for value, leaf in ranked[:top]]
 
     @lru_cache(maxsize=4096)  # noqa: B019 - one index lives as long as the process
-    def _explained(self, ways: Ways) -> tuple[RowArray, FloatArray, FloatArray, RowArray, FloatArray, FloatArray]:
-        """What leaves and texts explain of one part of a query, said in the best of its ways.
+    def _explained(self, ways: Ways, many: int) -> tuple[RowArray, FloatArray, FloatArray, RowArray, FloatArray, FloatArray]:
+        """What leaves and the first ``many`` texts explain of one part of a query, said in the best of its ways.
 
         Returns
         -------
@@ -548,6 +667,9 @@ class TitleIndex:
         found: list[Any] = []
         for postings, values, masses in ((self._leaf_words, _KIND_VALUES, _MASS), (self._text_words, _ONES, _ONES)):
             parts = {number: postings.of(number) for _, numbers in ways for number in numbers}
+            if postings is self._text_words and many == self._official_texts:
+                ends = {number: int(np.searchsorted(part, many)) for number, (part, _) in parts.items()}
+                parts = {number: (part[: ends[number]], kinds[: ends[number]]) for number, (part, kinds) in parts.items()}
             denied = [self._denied[number] for number in ways[0][1] if postings is self._leaf_words and number in self._denied]
             against = [postings.of(number)[0] for number in denied]
             held = [*(part for part, _ in parts.values()), *against]
@@ -573,11 +695,15 @@ class TitleIndex:
         return tuple(found)
 
     @lru_cache(maxsize=16)  # noqa: B019 - one index lives as long as the process
-    def _flag_gain(self, said: frozenset[str], *, wants_other: bool) -> FloatArray:
+    def _flag_gain(self, said: frozenset[str], *, wants_other: bool, alone: bool) -> FloatArray:
         """Small gains: the side that is said, "unspecified" where nothing is said, "other" where NEC is said."""
         gain = np.where(self._unspecified, UNSPECIFIED_GAIN, 0.0).astype(np.float32)
-        gain += np.where(self._other, OTHER_WANTED if wants_other else OTHER_UNWANTED, 0.0)
+        if alone:
+            gain += self._home
+        gain += np.where(self._other, OTHER_WANTED if wants_other else 0.0 if alone else OTHER_UNWANTED, 0.0)
         if len(said) < 2:
+            if alone and not said:
+                gain += np.where(self._spared, SIDE_SPARED, 0.0)
             gain += _SIDE_GAINS[_SIDE_NUMBERS[SIDE_WORDS[next(iter(said))]] if said else 0][self._sides]
         return gain
 
@@ -631,4 +757,4 @@ def lookup(edition: Edition, text: str, *, top: int = 10) -> list[tuple[str, flo
 
     The text may be turned round as the official index does ("Tear, meniscus, medial").
     """
-    return load_titles(edition).search(phrase(text), top=top)
+    return load_titles(edition).search(phrase(text), top=top, alone=True)

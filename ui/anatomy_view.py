@@ -34,7 +34,7 @@ def search(edition: Edition, query: str, *, top: int = 25) -> list[tuple[str, st
     elif re.fullmatch(r"[A-Z][0-9][0-9A-Z.]*", code):
         found = edition.leaves_below(code)
     else:
-        hits = load_titles(edition).search(tuple(phrase(query)), top=top)
+        hits = load_titles(edition).search(tuple(phrase(query)), top=top, alone=True)
         found = [leaf for leaf, score in hits if score >= NEAR * hits[0][1]]
     return [(name, edition.title(name)) for name in found[:top]]
 

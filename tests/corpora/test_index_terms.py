@@ -20,6 +20,7 @@ from models.coding import Coding, Note
         (["Pain", "joint", "knee"], "joint pain knee"),
         (["Disease, diseased", "pelvis, pelvic", "female NEC"], "pelvis disease female"),
         (["Node", "Heberden's"], "Heberden's node"),
+        (["Foreign body", "superficial, without open wound", "ankle"], "foreign body superficial, without open wound ankle"),
         (["Spondylosis", "with", "myelopathy NEC"], "spondylosis with myelopathy"),
         (["TMJ syndrome"], "TMJ syndrome"),
         (["Abasia (-astasia)"], "abasia"),
@@ -45,6 +46,8 @@ def test_read_index(tmp_path: Path) -> None:
     path.write_text("\n".join(json.dumps(row) for row in rows) + "\n")
     terms = read_index(path)
     assert [(term.pattern, term.chapter) for term in terms] == [("M25.56-", "M"), ("Z47.1-", "Z"), ("I69.30-", "I69")]
+    assert {term.path[0]: term.held_back for term in terms} == {"Pain": True, "Aftercare": True, "Sequelae": False}
+    assert IndexTerm(("Pain", "hip"), "M25.55-").held_back  # by main term
     path.write_text('{"term": "x"}')
     with pytest.raises(InputError, match="line 1"):
         read_index(path)
