@@ -194,7 +194,7 @@ class _NoText(TitleIndex):
     def __init__(self) -> None:
         """Nothing is indexed."""
 
-    def search(self, words: tuple[str, ...], *, top: int = 10) -> list[tuple[str, float]]:
+    def search(self, words: tuple[str, ...], *, top: int = 10, alone: bool = False) -> list[tuple[str, float]]:
         return []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log1p
 
 from lexicon.codes.edition import Edition
@@ -12,7 +12,7 @@ from models.derive import LATE_EFFECT
 from models.problems import DECISIVE, Problem
 from models.retrieval import TitleIndex
 from models.specificity import Fit, seventh_character
-from nlp.finding import Finding, Reading
+from nlp.finding import DiagnosisPhrase, Finding, Reading
 
 CODED_KINDS = frozenset({"diagnosis", "symptom", "injury", "procedure", "status", "aftercare"})
 STATUS_KINDS = frozenset({"procedure", "status", "aftercare"})
@@ -129,13 +129,16 @@ class Proposer:
     def _from_text(
         self, found: dict[str, Option], reading: Reading, context: _NoteContext, encounter: str, phases: frozenset[str]
     ) -> None:
-        for phrase in reading.phrases:
+        phrases = _whole(reading.phrases) if reading.is_term else reading.phrases
+        for phrase in phrases:
             if phrase.assertion not in {"present", "historical"} or phrase.weight < 0.5 or len(phrase.words) > 25:
                 continue
             covered = [
                 f for f in reading.findings if f.assertion == "present" and phrase.start <= f.start and f.end <= phrase.end
             ]
-            for leaf, score in self.titles.search(phrase.words, top=16):  # both sides of a title are as near
+            for leaf, score in self.titles.search(
+                phrase.words, top=16, alone=reading.is_term
+            ):  # both sides of a title are as near
                 side = self.finder.facets[leaf].side
                 if leaf.startswith("I69") and encounter == "initial":  # nothing is a sequela of an acute stroke yet (I.C.9.d)
                     continue
@@ -148,7 +151,7 @@ class Proposer:
                 if known is not None:
                     known.features["text_score"] = max(known.features.get("text_score", 0.0), score)
                     continue
-                if score < TEXT_FLOOR or (covered and score < 0.72):
+                if not reading.is_term and (score < TEXT_FLOOR or (covered and score < 0.72)):
                     continue
                 option = Option(code, leaf, self.edition.title(code), None, 0, "text", side)
                 option.evidence = [(phrase.start, phrase.end)]
@@ -370,6 +373,15 @@ def _text_features(option: Option, score: float, weight: float, covered: bool, c
         first_place=1.0,
     )
     return features
+
+
+def _whole(phrases: list[DiagnosisPhrase]) -> list[DiagnosisPhrase]:
+    """The phrases of a term as one: an index entry turned round has commas in it."""
+    first, last = phrases[0], phrases[-1]
+    words = tuple(word for phrase in phrases for word in (*phrase.words, ","))[:-1]
+    sides = {phrase.side for phrase in phrases if phrase.side} or {"right", "left"} & set(words)
+    side = next(iter(sides)) if len(sides) == 1 else ""
+    return [replace(first, words=words, end=last.end, text=first.text, side=side)]
 
 
 def _written_features(option: Option, section: str, context: _NoteContext) -> dict[str, float]:

@@ -182,9 +182,11 @@ def fit(
         step = STEM_STEP_IMPLIED
         if default_stem and facets.code.startswith(default_stem):
             site_value = max(site_value, SITE_DEFAULT)
-    elif concept.site and site_value == SITE_NARROWER and default_stem and facets.code.startswith(default_stem):
+    elif concept.site and places[facets.sites] == SITE_NARROWER and default_stem and facets.code.startswith(default_stem):
         site_value = SITE_DEFAULT  # the index's default for the whole bone is its shaft: that is no detail claimed
     side_value = side_fit(side, facets.side)
+    if site_value <= SITE_NARROWER:
+        side_value = min(side_value, 0.0)  # the right side of a place that is not said makes it no better
     if facets.dominance in {"dominant", "nondominant"} and side in {"right", "left"}:
         side_value += DOMINANCE_MATCH if facets.dominance == dominance_of(side, handedness) else DOMINANCE_OTHER
     said, groups = _said(qualifiers, concept.qualifiers, acuity, vocabulary)

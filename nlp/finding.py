@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+TERM_WORDS = 15  # content tokens of the longest term that somebody looks up
+
 
 @dataclass(frozen=True, slots=True)
 class CueUse:
@@ -142,3 +144,8 @@ class Reading:
     def measure(self, kind: str) -> Measure | None:
         """The stated number of a kind, or None."""
         return next((m for m in self.measures if m.kind == kind), None)
+
+    @property
+    def is_term(self) -> bool:
+        """Whether the note is a single term that somebody looks up, and no note ("cyanosis", "toe, great, fracture")."""
+        return self.words <= TERM_WORDS and len({phrase.start for phrase in self.phrases}) >= 1 and not self.sections

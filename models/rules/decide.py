@@ -27,6 +27,8 @@ from nlp.finding import Reading
 from nlp.layout import DIAGNOSIS_LINE
 
 ALTERNATIVE_FLOOR = 0.02
+LIKE = 0.6  # score of the text from which a title is worth a look for a term
+NAMED = 0.95  # score of the text from which a title says the whole term
 DIAGNOSIS_LINE_EASE = 0.6  # a bare diagnosis line says what is meant; the ranker learned from whole notes
 LEAST = 1e-5  # enough to stand behind another code
 RULE_PROBABILITY = 0.5  # codes that follow from rules, not from the ranker: neither likely nor unlikely
@@ -94,7 +96,7 @@ def decide(
     unrelated conditions (I.A.12.a).
     """
     verdict = Verdict()
-    ranked = sorted(options, key=lambda o: (-round(o.probability, 6), o.code))
+    ranked = sorted(options, key=lambda o: (-round(o.probability, 6), -o.features.get("text_score", 0.0), o.code))
     probability = {o.code: o.probability for o in ranked}
     position = {o.code: i for i, o in enumerate(ranked)}
     blocked: dict[str, RuleVerdict] = {}
@@ -115,6 +117,8 @@ def decide(
     if not chosen and all(_unnamed(o.problem) for o in ranked if o.problem is not None):
         # an accident without a named injury has no other code, however likely
         chosen = [o for o in ranked if o.code not in blocked and o.place == 0 and o.problem is not None]
+    if reading.is_term and not chosen:
+        chosen = [o for o in ranked if o.code not in blocked and o.features.get("text_score", 0.0) >= NAMED][:1]
     chosen = _one_code_per_text(chosen)
     chosen = _most_specific(chosen, blocked)
     chosen = _drop_integral(chosen, blocked, vocabulary)
@@ -137,10 +141,13 @@ def decide(
         by_code[moved].reasons.append(reason)
     recommended = set(sequence)
     verdict.items = [Item(by_code[code], "recommended") for code in sequence]
+    others = [o for o in ranked if o.code not in recommended and o.code not in blocked]
+    if reading.is_term:  # a term is looked up: what the titles say of it goes before what the ranker learned from notes
+        others.sort(key=lambda o: -max(o.features.get("text_score", 0.0), o.probability))
     verdict.items += [
         Item(o, "alternative")
-        for o in ranked
-        if o.code not in recommended and o.code not in blocked and o.probability >= ALTERNATIVE_FLOOR
+        for o in others
+        if o.probability >= ALTERNATIVE_FLOOR or (reading.is_term and o.features.get("text_score", 0.0) >= LIKE)
     ]
     verdict.items += [Item(o, "blocked", blocked[o.code]) for o in ranked if o.code in blocked]
     verdict.sequence = list(sequence)
