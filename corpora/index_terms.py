@@ -24,7 +24,7 @@ from lexicon.errors import InputError
 from models.coding import Note
 
 THERAPY_Z = ("Z47", "Z48", "Z74", "Z79.01", "Z87.81", "Z89", "Z91.81", "Z96.6", "Z97.1", "Z98.1", "Z98.890", "Z99")
-"""Z codes that therapists report: aftercare, dependence, limb loss, implants, falls (DOMAIN.md and codes_therapy.tsv)."""
+"""Z codes that therapists report: aftercare, dependence, limb loss, implants, falls."""
 CHAPTERS = ("M", "R", "S", "G", "I69")
 TOP = 5
 

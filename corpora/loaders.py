@@ -417,9 +417,10 @@ def load_corpus(path_or_name: Path | str) -> Corpus:
         if {".csv", ".tsv"} & set(path.suffixes):
             return load_csv(path)
         raise InputError(f"the format of {path} is not known; .jsonl, .csv, .tsv or a folder are")
-    if name == "therapy" or name in SPLIT_NAMES or name.startswith("therapy:"):
-        split = name.removeprefix("therapy").removeprefix(":")
-        return load_therapy(split or None)
+    if name == "therapy":
+        return load_therapy(None)
+    if name in SPLIT_NAMES or name.startswith("therapy:"):
+        return load_therapy(name.removeprefix("therapy:"))
     if name == "real-dev":
         corpus = load_dev()
         return Corpus(name, corpus.notes)

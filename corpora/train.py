@@ -247,4 +247,4 @@ def write_model(
     """Write a trained ranker and its card, each file whole or not at all."""
     save_estimators(report, lead, threshold, model)
     save_ranker(ranker_of(report, lead, threshold), weights)
-    write_atomically(card, (json.dumps(content, indent=2) + "\n").encode())
+    write_atomically(card, (json.dumps(content, indent=2) + "\n").encode(), mode=0o644)

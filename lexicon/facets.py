@@ -2,7 +2,7 @@
 
 A facet is what a finding has too: sites, side, qualifiers (complete, displaced, with radiculopathy, ...) and the
 residual words that no table explains. Matching a note is then facet against facet, so every billable code can be
-reached, and a side is never read off a digit (DOMAIN: only 77 % of the right-sided codes end in 1).
+reached, and a side is never read off a digit (only 77 % of the right-sided codes end in 1).
 """
 
 from __future__ import annotations

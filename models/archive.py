@@ -39,4 +39,4 @@ def write_stable(path: Path, archive: bytes) -> None:
             info = zipfile.ZipInfo(name, _TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
             out.writestr(info, content[name])
-    write_atomically(path, target.getvalue())
+    write_atomically(path, target.getvalue(), mode=0o644)

@@ -1,14 +1,14 @@
 """Combination of problems before codes are sought: one combination code instead of two (I.B.9).
 
-Tables: ``combinations.tsv`` joins two problems of the same note into a third concept; ``stroke_sequelae.tsv`` turns a
-deficit after a stroke into the I69 code of that deficit; ``procedures.tsv`` (``lexicon/aftercare_rules.tsv``) turns a
-done procedure into aftercare and status.
+The table ``combinations.tsv`` joins two problems of the same note into a third concept. Strokes and operations are in
+models/derive.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from lexicon.errors import LexiconError
 from lexicon.tables import read_table, split_cell
 from lexicon.vocabulary import Vocabulary
 from models.problems import Problem
@@ -27,14 +27,20 @@ class Combination:
 
 
 def load_combinations(vocabulary: Vocabulary) -> list[Combination]:
-    """The rows of combinations.tsv whose concepts all exist."""
+    """The rows of combinations.tsv.
+
+    Raises
+    ------
+    LexiconError
+        If a row names a concept that does not exist.
+    """
     rows = []
     for row in read_table("combinations.tsv"):
         when, _, when_site = row["when"].partition("@")
         together, _, together_site = row["together"].partition("@")
         names = {when, together, row["gives"]}
-        if not names <= vocabulary.concepts.keys():
-            continue
+        if unknown := names - vocabulary.concepts.keys():
+            raise LexiconError(f"combinations.tsv: unknown concept {sorted(unknown)[0]!r}")
         drops = frozenset(name.partition("@")[0] for name in split_cell(row["drops"]))
         rows.append(Combination(when, when_site, together, together_site, row["gives"], drops))
     return rows

@@ -12,6 +12,7 @@ suggestion needs no scikit-learn and starts fast.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +101,8 @@ def matrix(options: list[Option]) -> NDArray[np.float64]:
 class Ranker:
     """The two fitted heads and the threshold above which a code is recommended."""
 
-    def __init__(self, report: Head, lead: Head, threshold: float) -> None:
+    def __init__(self, report: Head, lead: Head, threshold: float, version: str = "unsaved") -> None:
+        self.version = version
         self.report = report
         self.lead = lead
         self.threshold = threshold
@@ -142,7 +144,7 @@ def save_ranker(ranker: Ranker, path: Path = WEIGHTS_FILE) -> None:
             for name, head in (("report", ranker.report), ("lead", ranker.lead))
         },
     }
-    write_atomically(path, (json.dumps(content, separators=(",", ":")) + "\n").encode())
+    write_atomically(path, (json.dumps(content, separators=(",", ":")) + "\n").encode(), mode=0o644)
 
 
 def load_ranker(path: Path = WEIGHTS_FILE) -> Ranker:
@@ -154,7 +156,8 @@ def load_ranker(path: Path = WEIGHTS_FILE) -> Ranker:
         If the file is missing, damaged, or was trained with other features.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        stored = json.loads(content.decode("utf-8"))
         heads = [_head(stored[name]) for name in ("report", "lead")]
         features, threshold = stored["features"], float(stored["threshold"])
     except FileNotFoundError:
@@ -172,7 +175,7 @@ def load_ranker(path: Path = WEIGHTS_FILE) -> Ranker:
     )
     if features != list(FEATURE_NAMES) or not fits:
         raise ModelError(f"the trained model {path.name} was made for other features; run `theracode train`")
-    return Ranker(heads[0], heads[1], threshold)
+    return Ranker(heads[0], heads[1], threshold, hashlib.sha256(content).hexdigest()[:12])
 
 
 def _head(stored: Any) -> Head:

@@ -37,10 +37,18 @@ _CHRONIC = re.compile(
     r"\b(?:x|for|over|past|last)\s*(?:the\s+)?(?:past\s+|last\s+)?(?:>\s*)?(?:\d+|several|many|few)\s*\+?\s*(?:yrs?|years?)\b",
     re.IGNORECASE,
 )
-_AGE = re.compile(
-    r"\b(\d{1,3})\s*[- ]?\s*(?:y\.?\s?/?\s?o\.?\b|yo\b|yrs?\.?[- ]?old|years?[- ]?old|year[- ]old|y/o)"
-    r"|\bage[d]?:?\s+(\d{1,3})\b|\b(\d{1,2})\s*[- ]?\s*(?:m\.?/?o\.?\b|mos?\.?[- ]?old|months?[- ]?old)"
-    r"|\b(\d{1,2})\s*(?:wks?|weeks?)[- ]old",
+_YEARS = re.compile(
+    r"\b(\d{1,3})\s*[- ]?\s*(?:y\.?\s?/?\s?o\.?\b|yo\b|y/o|yrs?\.?[- ]?old|years?[- ]?old|year[- ]old)"
+    r"(?!\s+(?:r|l|right|left|injury|fracture|fx|tka|tha|history|problem|pain|scar)\b)",
+    re.IGNORECASE,
+)
+_AGED = re.compile(r"(?<!at )(?<!at the )(?<!since )(?<!from )\bage[d]?:?\s+(\d{1,3})\b", re.IGNORECASE)
+_MONTHS = re.compile(r"\b(\d{1,2})\s*[- ]?\s*(?:m\.?/?o\.?\b|mos?\.?[- ]?old|months?[- ]?old)", re.IGNORECASE)
+_WEEKS = re.compile(r"\b(\d{1,2})\s*(?:wks?|weeks?)[- ]old", re.IGNORECASE)
+_SURELY_MONTHS = re.compile(r"old", re.IGNORECASE)
+_CHILD = re.compile(
+    r"\b(?:infant|baby|newborn|toddler|milestones?|tummy time|torticollis|plagiocephaly|preterm|birth|born|breastfe\w+|"
+    r"mom|parents?|caregiver|early intervention|nicu)\b",
     re.IGNORECASE,
 )
 _FEMALE = re.compile(r"\b(?:female|woman|girl|lady|she|her|mrs|ms)\b|\by/?o\s+F\b|\u2640", re.IGNORECASE)
@@ -189,15 +197,20 @@ def cause_assertion(draft: Draft, mention: Mention) -> str:
 
 
 def age_in(text: str) -> float | None:
-    """The patient's age in years that the note states first, or None."""
-    match = _AGE.search(text)
-    if match is None:
-        return None
-    years, aged, months, weeks = match.groups()
-    if years or aged:
-        value = float(years or aged)
-        return value if value <= 115 else None
-    return float(months) / 12 if months else float(weeks) / 52
+    """The patient's age in years that the note states first, or None.
+
+    A bare number of months is a duration ("pain x 6 mo") unless the note is about an infant; "at age 12" dates something.
+    """
+    for pattern in (_YEARS, _AGED):
+        match = pattern.search(text)
+        if match is not None:
+            value = float(match.group(1))
+            return value if value <= 115 else None
+    for match in _MONTHS.finditer(text):
+        if _SURELY_MONTHS.search(match.group()) or _CHILD.search(text):
+            return float(match.group(1)) / 12
+    match = _WEEKS.search(text)
+    return float(match.group(1)) / 52 if match else None
 
 
 def sex_in(text: str) -> str:

@@ -474,6 +474,11 @@ class Laterality(TableComponent):
         ordered = tally.most_common(2)
         if len(ordered) == 1 or ordered[0][1] >= 3 * ordered[1][1]:
             finding.side = ordered[0][0]
+        elif finding.assertion == "present" and {side for side, _ in ordered} == {"right", "left"}:
+            name, place = draft.span_text(finding.start, finding.end), own.replace("_", " ")
+            told = f"The note names the right and the left {place}; the side of '{name}' stays open."
+            if told not in draft.conflicts:
+                draft.conflicts.append(told)
 
 
 def _gap_words(draft: Draft, low: int, high: int, bridged: list[FindingDraft]) -> list[str]:

@@ -109,8 +109,13 @@ def _prune(name: str) -> None:
             path.unlink()
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Write a file so that a reader sees the old content or the new one, never a part (also after a crash).
+
+    Parameters
+    ----------
+    mode : int
+        Permissions of the file; only its owner may read it unless more is said.
 
     Raises
     ------
@@ -124,6 +129,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -112,8 +112,7 @@ def model_version(coder: Coder) -> str:
         release = version("theracode")
     except PackageNotFoundError:
         release = "source"
-    ranker = coder.ranker
-    return f"theracode {release}, {getattr(ranker, 'version', type(ranker).__name__)}"
+    return f"theracode {release}, model {coder.ranker.version}"
 
 
 def import_uploads(
