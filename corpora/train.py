@@ -32,6 +32,7 @@ from models.ranker import CARD_FILE, WEIGHTS_FILE, matrix, save_ranker
 
 OPTIONAL_WEIGHT = 0.3
 PRACTICE = Path(__file__).resolve().parent / "practice"  # notes that were coded once: they teach and are never reported on
+FLAT = 0.005  # F1 that so few notes cannot tell apart
 THRESHOLDS = tuple(round(0.2 + 0.05 * step, 2) for step in range(11))
 
 
@@ -93,8 +94,8 @@ def choose_threshold(
 ) -> tuple[float, dict[str, float]]:
     """The threshold for the recommended set, and its F1 on ``notes`` for every threshold tried.
 
-    The curve is flat around its top and ``notes`` are few, so the top itself is chance: the threshold with the best mean
-    of its own F1 and that of its two neighbours is taken.
+    The curve is flat around its top and ``notes`` are few, so the top itself is chance: each threshold has the mean of its
+    own F1 and that of its two neighbours, and of those within ``FLAT`` of the best the lowest is taken, which finds most.
     """
     scores = {}
     for threshold in THRESHOLDS:
@@ -103,7 +104,7 @@ def choose_threshold(
         scores[f"{threshold:.2f}"] = round(float(value_of(scored, "f1") or 0.0), 4)
     curve = list(scores.values())
     smooth = [sum(curve[max(0, i - 1) : i + 2]) / len(curve[max(0, i - 1) : i + 2]) for i in range(len(curve))]
-    return THRESHOLDS[max(range(len(curve)), key=lambda i: (smooth[i], i))], scores
+    return next(t for t, value in zip(THRESHOLDS, smooth, strict=True) if value >= max(smooth) - FLAT), scores
 
 
 def compare(table: Table, *, folds: int = 5) -> dict[str, dict[str, float]]:
@@ -232,8 +233,9 @@ def train(
         "learning_curve_on_dev": learning_curve(notes, table, held_out),
         "features_by_share_of_gain": {name: round(float(share), 4) for name, share in by_gain},
         "limits": [
-            "The notes were written for this project and coded twice without certified coders; no patient data.",
-            "Probabilities are calibrated on outpatient therapy notes; on other kinds of notes they are rougher.",
+            "The notes were written for this project; the therapy corpus was coded twice, practice notes once, none of them by "
+            "certified coders; no patient data.",
+            "Probabilities are calibrated on notes of therapists and clinics; on other kinds of notes they are rougher.",
             "The model ranks what reading found; a condition that is not read has no probability.",
         ],
     }

@@ -139,6 +139,7 @@ class Reading:
     conflicts: list[str] = field(default_factory=list)
     sections: list[str] = field(default_factory=list)
     words: int = 0
+    sentences: int = 0
     measures: list[Measure] = field(default_factory=list)
 
     def measure(self, kind: str) -> Measure | None:
@@ -148,4 +149,4 @@ class Reading:
     @property
     def is_term(self) -> bool:
         """Whether the note is a single term that somebody looks up, and no note ("cyanosis", "toe, great, fracture")."""
-        return self.words <= TERM_WORDS and len({phrase.start for phrase in self.phrases}) >= 1 and not self.sections
+        return self.words <= TERM_WORDS and self.sentences == 1 and bool(self.phrases) and not self.sections

@@ -54,6 +54,7 @@ class Findings(TableComponent):
             conflicts=list(draft.conflicts),
             sections=sorted({section for _, _, section in draft.sections}),
             words=len(draft.words),
+            sentences=len(draft.sentences),
             measures=measures_in(draft.text),
         )
         reading.dominance = self._dominance(draft)

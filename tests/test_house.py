@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("lexicon", "nlp", "models", "corpora", "ui")
 DOCUMENTS = (
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/robustness.md", "docs/scale.md",
-    "docs/security.md", "docs/shared-server.md",
+    "docs/security.md", "docs/benchmark.md", "docs/corpus.md", "docs/shared-server.md",
 )  # fmt: skip
 # In pieces, so that this file does not hold what it forbids.
 FORBIDDEN = re.compile(
