@@ -17,6 +17,7 @@ from nlp.finding import DiagnosisPhrase, Finding, Reading
 CODED_KINDS = frozenset({"diagnosis", "symptom", "injury", "procedure", "status", "aftercare"})
 STATUS_KINDS = frozenset({"procedure", "status", "aftercare"})
 TEXT_FLOOR = 0.5
+SHORTEST = 4  # letters of the shortest word that a phrase of a note is searched by
 
 _SECTIONS = {
     "in_diagnosis": {"diagnosis", "treatment_diagnosis"},
@@ -133,6 +134,8 @@ class Proposer:
         for phrase in phrases:
             if phrase.assertion not in {"present", "historical"} or phrase.weight < 0.5 or len(phrase.words) > 25:
                 continue
+            if not reading.is_term and all(len(word) < SHORTEST for word in phrase.words):
+                continue  # an abbreviation alone says too little ("R MCA")
             covered = [
                 f for f in reading.findings if f.assertion == "present" and phrase.start <= f.start and f.end <= phrase.end
             ]

@@ -17,7 +17,6 @@ from nlp.draft import Draft, FindingDraft, Mention, draft_of
 _CORRECTION_LIMIT = 50_000
 _POSSESSIVES = frozenset({"the", "her", "his", "their", "my", "a"})
 _STOPS = frozenset({",", ".", ";", ":"})
-_SITES = frozenset({SITE})
 _CUES = frozenset({CUE})
 _COORDINATORS = frozenset({"and", "&", ",", "/", "+", "or"})
 _ORDINALS = frozenset(
@@ -119,7 +118,7 @@ class Mentions(TableComponent):
         return found
 
     def _coordinated(self, draft: Draft, words: list[str]) -> list[Mention]:
-        """Sites of counted parts that share their noun: the third metacarpal of "third and fourth metacarpals"."""
+        """Sites and terms that share their noun: "third and fourth metacarpals", "neck and lumbar sprain"."""
         found = []
         for index in range(len(words) - 3):
             if words[index] not in _ORDINALS or words[index + 1] not in _COORDINATORS:
@@ -133,7 +132,7 @@ class Mentions(TableComponent):
                 last += 1
             if words[last] not in _ORDINALS or draft.sentence_of[index] != draft.sentence_of[last]:
                 continue
-            for start, _, layer, value in scan(self.vocabulary.trie, [words[index], *words[last + 1 : last + 4]], _SITES):
+            for start, _, layer, value in scan(self.vocabulary.trie, [words[index], *words[last + 1 : last + 4]], _TERM_LAYERS):
                 if start == 0:
                     found.append(Mention(index, index + 1, layer, value))
         return found
