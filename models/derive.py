@@ -27,7 +27,7 @@ _GENERAL_AFTERCARE = frozenset({ORTHOPEDIC_AFTERCARE, "aftercare_surgical_other"
 _PAST_SECTIONS = frozenset({"past_history", "surgical_history", "social_history", "medications", "prior_level", "allergies"})
 
 
-_WEAKNESS = frozenset({"weakness", "focal_muscle_weakness", "muscle_weakness", "limb_weakness"})
+_WEAKNESS = frozenset({"weakness", "focal_muscle_weakness"})
 
 
 def _one_sided(problem: Problem, vocabulary: Vocabulary) -> list[str]:

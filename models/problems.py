@@ -85,7 +85,7 @@ def problems_of(reading: Reading, vocabulary: Vocabulary) -> list[Problem]:
             next(iter(groups.values())).extend(loose)
         for group in groups.values():
             problems.extend(_split_sides(concept, group, vocabulary))
-    problems = _absorb_general(_absorb_wider(problems, vocabulary), vocabulary)
+    problems = _absorb_general(_absorb_wider(problems), vocabulary)
     problems.sort(key=lambda p: min((m.start for m in [*p.mentions, *p.against]), default=0))
     return problems
 
@@ -98,19 +98,16 @@ def _split_sides(concept: str, group: list[Finding], vocabulary: Vocabulary) -> 
     if len(sides) <= 1:
         return [_problem(concept, group, next(iter(sides), "unspecified"), vocabulary)]
     others = [f for f in group if f.side != "unspecified" and f.assertion != "present" and f.side not in sides]
-    both = "bilateral" in sides or {"right", "left"} <= sides
-    if both:
-        stated = {f.side for f in present if f.side_stated and f.weight >= DECISIVE and f.side in {"right", "left", "bilateral"}}
-        if len(stated) == 1 and "bilateral" not in stated:  # the conclusion names one side; the other one is elsewhere
-            side = next(iter(stated))
-            keep = [f for f in group if f.side in {side, "unspecified"}]
-            rest = [f for f in group if f not in keep]
-            result = [_problem(concept, keep, side, vocabulary)]
-            if any(f.assertion == "present" and f.side_stated for f in rest):
-                result.append(_problem(concept, rest, "left" if side == "right" else "right", vocabulary))
-            return result
-        return [_problem(concept, [f for f in group if f not in others], "bilateral", vocabulary)]
-    return [_problem(concept, group, next(iter(sides)), vocabulary)]
+    stated = {f.side for f in present if f.side_stated and f.weight >= DECISIVE and f.side in {"right", "left", "bilateral"}}
+    if len(stated) == 1 and "bilateral" not in stated:  # the conclusion names one side; the other one is elsewhere
+        side = next(iter(stated))
+        keep = [f for f in group if f.side in {side, "unspecified"}]
+        rest = [f for f in group if f not in keep]
+        result = [_problem(concept, keep, side, vocabulary)]
+        if any(f.assertion == "present" and f.side_stated for f in rest):
+            result.append(_problem(concept, rest, "left" if side == "right" else "right", vocabulary))
+        return result
+    return [_problem(concept, [f for f in group if f not in others], "bilateral", vocabulary)]
 
 
 def _problem(concept: str, group: list[Finding], side: str, vocabulary: Vocabulary) -> Problem:
@@ -153,7 +150,7 @@ def overall_assertion(group: list[Finding]) -> str:
     return heaviest.assertion
 
 
-def _absorb_wider(problems: list[Problem], vocabulary: Vocabulary) -> list[Problem]:
+def _absorb_wider(problems: list[Problem]) -> list[Problem]:
     """Let a problem without any site join the same concept where it is present at a site."""
     sited: dict[str, list[Problem]] = {}
     for problem in problems:

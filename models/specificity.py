@@ -59,7 +59,6 @@ class Fit:
     residual: float
     stem_rank: int
     unsupported: int
-    matched: tuple[str, ...] = ()
 
 
 def site_fit(
@@ -192,7 +191,6 @@ def fit(
     said, groups = _said(qualifiers, concept.qualifiers, acuity, vocabulary)
     qualifier_value = 0.0
     unsupported = 0
-    matched: list[str] = []
     for qualifier in facets.qualifiers:
         group = vocabulary.qualifier_groups[qualifier]
         if qualifier == "unspecified":
@@ -217,7 +215,6 @@ def fit(
             qualifier_value += 0.2 if len(sites) > 2 or "multiple" in said else MULTIPLE
         elif qualifier in said or qualifier in context:
             qualifier_value += QUALIFIER_MATCH
-            matched.append(qualifier)
         elif qualifier in vocabulary.qualifier_defaults:
             conflicting = groups.get(group)
             qualifier_value += QUALIFIER_CONFLICT if conflicting and conflicting != qualifier else QUALIFIER_DEFAULT
@@ -233,7 +230,6 @@ def fit(
     for word in facets.residual - stem_words - term_words:
         if word in context or word in concept.qualifiers:
             residual_value = min(0.45, residual_value + RESIDUAL_MATCH)
-            matched.append(word)
             told += 1
         else:
             residual_value += RESIDUAL_UNSUPPORTED
@@ -256,7 +252,6 @@ def fit(
         residual_value,
         stem_rank,
         unsupported,
-        tuple(sorted(matched)),
     )
 
 
