@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from corpora.baselines import System
+from corpora.loaders import SHARED_DEV
 from corpora.metrics import ranked
 from corpora.schema import DEFAULT_DATE, normal_code, pattern_matches
 from lexicon.errors import InputError
@@ -25,6 +26,8 @@ from models.coding import Note
 
 THERAPY_Z = ("Z47", "Z48", "Z74", "Z79.01", "Z87.81", "Z89", "Z91.81", "Z96.6", "Z97.1", "Z98.1", "Z98.890", "Z99")
 """Z codes that therapists report: aftercare, dependence, limb loss, implants, falls."""
+SHARED_INDEX = SHARED_DEV.with_name("icd10cm_index_2017_dev.jsonl")
+"""Where the official index stands if it is at hand; it is no part of the project."""
 CHAPTERS = ("M", "R", "S", "G", "I69")
 TOP = 5
 

@@ -510,9 +510,15 @@ def bench(
     ] = 0,
     format_: FormatOption = Format.table,
 ) -> None:
-    """Measure theracode and the baselines on a corpus, side by side; the corpus "negation" measures reading of assertion."""
+    """Measure theracode and the baselines on a corpus, side by side.
+
+    The corpus "negation" measures reading of assertion, "index" how often the terms of the official index find their code.
+    """
     if corpus == "negation":
         _bench_negation(report, format_)
+        return
+    if corpus == "index":
+        _bench_index(system or ["theracode"], format_)
         return
     from corpora.bench import BenchConfig, render_ablation, render_table, render_worst, run_bench, run_config
     from corpora.stages import ABLATIONS
@@ -536,6 +542,26 @@ def bench(
             console.print(table)
     if report is not None:
         _console(stderr=True).print(f"{report / 'bench.html'}")
+
+
+def _bench_index(systems: list[str], format_: Format) -> None:
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from corpora.baselines import load_system
+    from corpora.index_terms import SHARED_INDEX, evaluate_terms, read_index
+
+    terms = read_index(SHARED_INDEX)
+    results = [evaluate_terms(load_system(name), terms) for name in systems]
+    if format_ is Format.json:
+        _print_json([{**asdict(result), "misses": len(result.misses)} for result in results])
+        return
+    table = Table("chapter", "terms", *systems, title="index terms with their code among the first five")
+    for chapter, (count, _) in results[0].by_chapter.items():
+        table.add_row(chapter, str(count), *(f"{result.by_chapter[chapter][1]:.2f}" for result in results))
+    table.add_row("all", str(results[0].terms), *(f"{result.share:.2f}" for result in results))
+    _console().print(table)
 
 
 def _bench_negation(report: Path | None, format_: Format) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from corpora.baselines import FunctionSystem
-from corpora.index_terms import IndexTerm, evaluate_terms, read_index, term_text
+from corpora.index_terms import SHARED_INDEX, IndexTerm, evaluate_terms, read_index, term_text
 from lexicon.errors import InputError
 from models.coding import Coding, Note
+from ui.cli import app
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,13 @@ def test_evaluate(make_coding: Any) -> None:
     assert sampled.terms == 2
     assert sampled == evaluate_terms(FunctionSystem("fixed", answer), terms, limit=2, seed=1)
     assert evaluate_terms(FunctionSystem("fixed", answer), []).share == 0
+
+
+@pytest.mark.skipif(not SHARED_INDEX.is_file(), reason="the official index is not at hand")
+def test_bench_of_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = read_index(SHARED_INDEX)[:40]
+    monkeypatch.setattr("corpora.index_terms.read_index", lambda path: few)
+    result = CliRunner().invoke(app, ["bench", "index", "--system", "theracode", "--format", "json"])
+    assert result.exit_code == 0
+    (told,) = json.loads(result.stdout)
+    assert told["terms"] == 40 and 0 <= told["share"] <= 1
