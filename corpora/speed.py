@@ -272,14 +272,14 @@ def _latency(coder: Coder, texts: Sequence[str], rounds: int) -> Latency:
     )
 
 
-def _peak_mb(*, children: bool = False) -> float | None:
-    """The most memory that this process (or its children that ended) held, in MB; None where the system does not tell."""
+def _peak_mb() -> float | None:
+    """The most memory that this process held, in MB; None where the system does not tell."""
     if sys.platform == "win32":
         return None
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def _steady(coder: Coder, texts: Sequence[str], notes: int, progress: Progress | None) -> Steady:
@@ -303,19 +303,30 @@ def _steady(coder: Coder, texts: Sequence[str], notes: int, progress: Progress |
     return Steady(notes=notes, last_to_first=round(shares[-1] / shares[0], 3), grown_mb=grown)
 
 
+# What a process tells of its own peak: the kernel counts the parent's in the figures of getrusage until the program is replaced.
+_TELL_PEAK = (
+    "import pathlib, re; status = pathlib.Path('/proc/self/status'); "
+    "print(re.search(r'VmHWM:\\s+(\\d+)', status.read_text()).group(1) if status.exists() else '')"
+)
+
+
 def cold_start() -> ColdStart:
     """New processes until their first suggestion, and new processes that only ``import spacy``, in turns."""
-    first = "import gc; from models.coder import load; load().suggest('R knee OA'); gc.freeze()"
+    first = f"import gc; from models.coder import load; load().suggest('R knee OA'); gc.freeze(); {_TELL_PEAK}"
     paths = [str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     spent: dict[str, list[float]] = {first: [], "import spacy": []}
+    told = ""
     for _ in range(COLD_STARTS):
         for code, walls in spent.items():
             begin = time.perf_counter()
-            subprocess.run([sys.executable, "-c", code], env=environment, check=True)  # noqa: S603 - our own arguments, no shell
+            done = subprocess.run(  # noqa: S603 - our own arguments, no shell
+                [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+            )
             walls.append(time.perf_counter() - begin)
+            told = done.stdout.strip() or told
     ours, bare = (min(walls) for walls in spent.values())
-    peak = _peak_mb(children=True)
+    peak = int(told) * 1024 / 1e6 if told else None
     return ColdStart(wall_s=round(ours, 2), ratio=round(ours / bare, 2), peak_mb=None if peak is None else round(peak))
 
 

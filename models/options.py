@@ -154,7 +154,7 @@ class Proposer:
                 if known is not None:
                     known.features["text_score"] = max(known.features.get("text_score", 0.0), score)
                     continue
-                if not reading.is_term and (score < TEXT_FLOOR or (covered and score < 0.72)):
+                if score < TEXT_FLOOR or (covered and not reading.is_term and score < 0.72):
                     continue
                 option = Option(code, leaf, self.edition.title(code), None, 0, "text", side)
                 option.evidence = [(phrase.start, phrase.end)]

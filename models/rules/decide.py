@@ -27,7 +27,6 @@ from nlp.finding import Reading
 from nlp.layout import DIAGNOSIS_LINE
 
 ALTERNATIVE_FLOOR = 0.02
-LIKE = 0.6  # score of the text from which a title is worth a look for a term
 NAMED = 0.95  # score of the text from which a title says the whole term
 DIAGNOSIS_LINE_EASE = 0.6  # a bare diagnosis line says what is meant; the ranker learned from whole notes
 LEAST = 1e-5  # enough to stand behind another code
@@ -145,9 +144,7 @@ def decide(
     if reading.is_term:  # a term is looked up: what the titles say of it goes before what the ranker learned from notes
         others.sort(key=lambda o: -max(o.features.get("text_score", 0.0), o.probability))
     verdict.items += [
-        Item(o, "alternative")
-        for o in others
-        if o.probability >= ALTERNATIVE_FLOOR or (reading.is_term and o.features.get("text_score", 0.0) >= LIKE)
+        Item(o, "alternative") for o in others if o.probability >= ALTERNATIVE_FLOOR or (reading.is_term and o.source == "text")
     ]
     verdict.items += [Item(o, "blocked", blocked[o.code]) for o in ranked if o.code in blocked]
     verdict.sequence = list(sequence)

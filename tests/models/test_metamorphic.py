@@ -101,7 +101,7 @@ UNCHANGED = {
     "family history appended": Relation(lambda text: text + FAMILY_HISTORY, 0.995),
     "goals appended": Relation(lambda text: text + GOALS, 0.995),
     "lower case": Relation(str.lower, 0.915),
-    "upper case": Relation(str.upper, 0.973),
+    "upper case": Relation(str.upper, 0.951),
     "lines wrapped": Relation(wrap_lines, 0.969),
     "other bullets": Relation(other_bullets, 1.0),
     "typographic quotes": Relation(typographic_quotes, 1.0),

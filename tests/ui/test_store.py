@@ -20,6 +20,7 @@ from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet
 import pytest
@@ -518,7 +519,7 @@ def test_training_export_is_read_as_gold_notes(store: Store, tmp_path: Path) -> 
 class FakeCoder:
     """Gives every note the same suggestions; one note cannot be coded."""
 
-    ranker = object()
+    ranker = SimpleNamespace(version="0123456789ab")
 
     def suggest(self, note: Note) -> Coding:
         """Suggest for one note."""
