@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from lexicon.vocabulary import CAUSE, CUE, PHASE, QUALIFIER
 from nlp.assertion import Assertion
 from nlp.component import TableComponent
-from nlp.draft import Draft, FindingDraft, Mention, draft_of
+from nlp.draft import Draft, FindingDraft, Mention, SiteMention, draft_of
 
 ACUITIES = frozenset({"acute", "chronic", "recurrent", "subacute"})
 _LINKS = (
@@ -74,10 +74,15 @@ class Attributes(TableComponent):
         siblings: dict[int, list[FindingDraft]] = {}
         for finding in draft.findings:
             siblings.setdefault(draft.sentence_of[finding.start], []).append(finding)
+        sites: dict[int, list[SiteMention]] = {}
+        for site in draft.sites:
+            sites.setdefault(draft.sentence_of[site.start], []).append(site)
         for finding in draft.findings:
             number = draft.sentence_of[finding.start]
             near = by_sentence.get(number, [])
             self._qualify(draft, finding, near)
+            if self._plural(draft, finding, sites.get(number, [])):
+                finding.qualifiers.add("multiple")
             self._cause(draft, finding, near, siblings[number])
         self._causes_of_note(draft)
         self._consciousness(draft)
@@ -99,21 +104,19 @@ class Attributes(TableComponent):
                     value
                 }
 
-    def _plural(self, draft: Draft, finding: FindingDraft) -> bool:
+    def _plural(self, draft: Draft, finding: FindingDraft, sites: list[SiteMention]) -> bool:
         """Whether an injury is told in the plural: "rib fractures", "fx ribs 4-7", "fracture of the 5th and 6th ribs"."""
         if self.vocabulary.concepts[finding.concept].kind != "injury":
             return False
         ends = [finding.end - 1]
         ends += [
             s.end - 1
-            for s in draft.sites
+            for s in sites
             if s.site in finding.sites and -_NEAR <= s.end - finding.start <= _NEAR + finding.end - finding.start
         ]
         return any(draft.words[end].isalpha() and draft.span_text(end, end + 1).lower() == f"{draft.words[end]}s" for end in ends)
 
     def _qualify(self, draft: Draft, finding: FindingDraft, near: list[Mention]) -> None:
-        if self._plural(draft, finding):
-            finding.qualifiers.add("multiple")
         for mention in near:
             if mention.layer == QUALIFIER and (mention.start - finding.end <= 10 and finding.start - mention.end <= 10):
                 finding.qualifiers.add(mention.value)
