@@ -177,6 +177,7 @@ class FacetIndex:
             ("dominance", row.dominance),
             ("said", ", ".join(said)),
             ("ruled out", ", ".join(sorted(row.absent))),
+            ("words", ", ".join(sorted(row.residual))),
         ]
         return [(name, value) for name, value in facets if value]
 
@@ -322,7 +323,10 @@ def load_facets(edition: Edition) -> FacetIndex:
 
 
 def facets_of(edition: Edition, code: str) -> list[tuple[str, str]]:
-    """The facets of a code for people, as :meth:`FacetIndex.described`; empty for a category or a heading."""
+    """The facets of a code for people, as :meth:`FacetIndex.described`, with its encounter; empty for a category or a heading."""
     facets = load_facets(edition)
     leaf = edition.stem(code) if edition.is_billable(code) else code
-    return facets.described(leaf) if leaf in facets else []
+    if leaf not in facets:
+        return []
+    encounter = edition.sevenths(leaf)[code[-1]] if code != leaf else ""
+    return [*facets.described(leaf), *([("encounter", encounter)] if encounter else [])]

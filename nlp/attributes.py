@@ -45,7 +45,6 @@ _YEARS = re.compile(
 _AGED = re.compile(r"(?<!at )(?<!at the )(?<!since )(?<!from )\bage[d]?:?\s+(\d{1,3})\b", re.IGNORECASE)
 _MONTHS = re.compile(r"\b(\d{1,2})\s*[- ]?\s*(?:m\.?/?o\.?\b|mos?\.?[- ]?old|months?[- ]?old)", re.IGNORECASE)
 _WEEKS = re.compile(r"\b(\d{1,2})\s*(?:wks?|weeks?)[- ]old", re.IGNORECASE)
-_SURELY_MONTHS = re.compile(r"old", re.IGNORECASE)
 _CHILD = re.compile(
     r"\b(?:infant|baby|newborn|toddler|milestones?|tummy time|torticollis|plagiocephaly|preterm|birth|born|breastfe\w+|"
     r"mom|parents?|caregiver|early intervention|nicu)\b",
@@ -210,7 +209,7 @@ def age_in(text: str) -> float | None:
             value = float(match.group(1))
             return value if value <= 115 else None
     for match in _MONTHS.finditer(text):
-        if _SURELY_MONTHS.search(match.group()) or _CHILD.search(text):
+        if "old" in match.group().lower() or _CHILD.search(text):
             return float(match.group(1)) / 12
     match = _WEEKS.search(text)
     return float(match.group(1)) / 52 if match else None
