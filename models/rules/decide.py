@@ -359,25 +359,11 @@ def _same_place(first: Option, second: Option) -> bool:
 def _drop_integral(chosen: list[Option], blocked: dict[str, RuleVerdict], vocabulary: Vocabulary) -> list[Option]:
     kept = []
     for option in chosen:
-        row = None
-        if option.problem is not None and rows_of(option.code):
-            for other in chosen:
-                if other is option or other.problem is None or other.problem is option.problem:
-                    continue
-                row = explains(
-                    option.code,
-                    option.problem.sites,
-                    option.problem.side,
-                    other.code,
-                    other.problem.sites,
-                    other.problem.side,
-                    vocabulary,
-                )
-                if row is not None:
-                    blocked[option.code] = _integral(other, row.source)
-                    break
-        if row is None:
+        ruling = _integral(option, chosen, vocabulary)
+        if ruling is None:
             kept.append(option)
+        else:
+            blocked[option.code] = ruling
     return kept
 
 
@@ -413,27 +399,31 @@ def _resolve_excludes(
 def _block_integral(ranked: list[Option], chosen: list[Option], blocked: dict[str, RuleVerdict], vocabulary: Vocabulary) -> None:
     """Show symptoms that a recommended disease explains as blocked, also where they were not likely anyway."""
     for option in ranked:
-        if option in chosen or option.code in blocked or option.problem is None or option.place > 0 or not rows_of(option.code):
+        if option in chosen or option.code in blocked or option.place > 0:
             continue
-        for other in chosen:
-            if other.problem is None or other.problem is option.problem:
-                continue
-            row = explains(
-                option.code, option.problem.sites, option.problem.side,
-                other.code, other.problem.sites, other.problem.side, vocabulary,
-            )  # fmt: skip
-            if row is not None:
-                blocked[option.code] = _integral(other, row.source)
-                break
+        ruling = _integral(option, chosen, vocabulary)
+        if ruling is not None:
+            blocked[option.code] = ruling
 
 
-def _integral(disease: Option, source: str) -> RuleVerdict:
-    return RuleVerdict(
-        id="integral-symptom",
-        text=f"a routine part of {disease.code} ({disease.title})",
-        source=source,
-        blocked_by=[disease.code],
-    )
+def _integral(symptom: Option, diseases: list[Option], vocabulary: Vocabulary) -> RuleVerdict | None:
+    """The verdict on a symptom that is a routine part of one of the diseases, or None."""
+    own = symptom.problem
+    if own is None or not rows_of(symptom.code):
+        return None
+    for disease in diseases:
+        problem = disease.problem
+        if problem is None or problem is own:
+            continue
+        row = explains(symptom.code, own.sites, own.side, disease.code, problem.sites, problem.side, vocabulary)
+        if row is not None:
+            return RuleVerdict(
+                id="integral-symptom",
+                text=f"a routine part of {disease.code} ({disease.title})",
+                source=row.source,
+                blocked_by=[disease.code],
+            )
+    return None
 
 
 def _block_alternatives(
